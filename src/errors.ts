@@ -1,0 +1,181 @@
+/**
+ * The one table of coded errors. A code is never reused and never changes its meaning: applications branch on it.
+ * `%s` in a message is filled in order; what fills it is a name, a place or a remedy, never a secret's value.
+ */
+const table = {
+  // What a caller of the API can meet. `status` is the HTTP status that goes with the code.
+  SIDEKEEP_SECRET_NOT_FOUND: {
+    status: 404,
+    title: 'Secret not found',
+    message:
+      'There is no secret named "%s" here: either no rule of the configuration names it, or its provider does not have it.',
+  },
+  SIDEKEEP_SECRET_NOT_LOADED: {
+    status: 503,
+    title: 'Secret not loaded yet',
+    message: 'The secret "%s" has not been fetched yet (%s). Ask again after the time in Retry-After.',
+  },
+  SIDEKEEP_SECRET_EXPIRED: {
+    status: 503,
+    title: 'Secret expired',
+    message:
+      'The secret "%s" was last confirmed %s s ago, longer than its maxStale allows, and is no longer served. Its provider is being retried.',
+  },
+  SIDEKEEP_FIELD_NOT_FOUND: {
+    status: 404,
+    title: 'Field not found',
+    message: 'The secret "%s" has no field "%s": its value is no JSON object, or has no such member.',
+  },
+  SIDEKEEP_REFRESH_FAILED: {
+    status: 502,
+    title: 'Refresh failed',
+    message: 'The secret "%s" could not be fetched now: %s. Without ?refresh=true the held value is served.',
+  },
+  SIDEKEEP_REFRESH_THROTTLED: {
+    status: 503,
+    title: 'Refresh throttled by the provider',
+    message:
+      'The secret "%s" could not be fetched now: its provider asks for fewer calls (%s). Ask again after the time in Retry-After.',
+  },
+  SIDEKEEP_REFRESH_TIMED_OUT: {
+    status: 504,
+    title: 'Refresh timed out',
+    message: 'The secret "%s" could not be fetched in time: %s. Without ?refresh=true the held value is served.',
+  },
+  SIDEKEEP_ROUTE_NOT_FOUND: {
+    status: 404,
+    title: 'Route not found',
+    message: 'There is nothing at %s. /openapi.json lists the routes.',
+  },
+  SIDEKEEP_METHOD_NOT_ALLOWED: {
+    status: 405,
+    title: 'Method not allowed',
+    message: '%s is not answered at this path; the header Allow lists what is.',
+  },
+  SIDEKEEP_BAD_REQUEST: { status: 400, title: 'Bad request', message: '%s' },
+  SIDEKEEP_FORWARDED_REQUEST: {
+    status: 400,
+    title: 'Forwarded request refused',
+    message:
+      'The request carries the header %s, so a proxy relayed it. Secrets are served only to direct callers: ask from the same pod, without a proxy.',
+  },
+  SIDEKEEP_HOST_NOT_ALLOWED: {
+    status: 421,
+    title: 'Host not allowed',
+    message:
+      'The Host header names neither loopback nor a host of api.hosts. Ask http://127.0.0.1 or add the host to api.hosts.',
+  },
+  SIDEKEEP_HEADER_REQUIRED: {
+    status: 401,
+    title: 'Header required',
+    message: 'Send the header "X-Sidekeep-Request: true": a forged request cannot set it.',
+  },
+  SIDEKEEP_REQUEST_TOO_LARGE: {
+    status: 413,
+    title: 'Request too large',
+    message: 'The body of the request is larger than %s bytes; this API takes none.',
+  },
+  SIDEKEEP_TOO_MANY_CONNECTIONS: {
+    status: 503,
+    title: 'Too many connections',
+    message: 'More than %s connections are open on this listener. Reuse connections, or raise api.maxConnections.',
+  },
+  SIDEKEEP_REQUEST_TIMED_OUT: {
+    status: 503,
+    title: 'Request timed out',
+    message: 'The request was not answered within %s ms.',
+  },
+  SIDEKEEP_SHUTTING_DOWN: {
+    status: 503,
+    title: 'Shutting down',
+    message: 'The sidecar is shutting down.',
+  },
+  SIDEKEEP_INTERNAL: { status: 500, title: 'Internal error', message: 'Something went wrong inside the sidecar.' },
+
+  // What ends the process. `exit` is the exit code, after sysexits.h where it has one.
+  SIDEKEEP_CONFIG_INVALID: { exit: 78, title: 'Invalid configuration', message: '%s' },
+  SIDEKEEP_CONFIG_NOT_FOUND: {
+    exit: 78,
+    title: 'No configuration',
+    message:
+      'No configuration was found: %s. Name a file with --config FILE, or set SIDEKEEP_URL and AUTH_TOKEN for the simplest case.',
+  },
+  SIDEKEEP_CREDENTIAL_UNREADABLE: {
+    exit: 78,
+    title: 'Credential not readable',
+    message: '%s',
+  },
+  SIDEKEEP_USAGE: { exit: 78, title: 'Wrong usage', message: '%s' },
+  SIDEKEEP_LISTEN_FAILED: {
+    exit: 1,
+    title: 'Cannot listen',
+    message: 'The listener "%s" cannot listen on %s: %s. %s',
+  },
+  SIDEKEEP_UNREACHABLE: {
+    exit: 69,
+    title: 'Sidecar not reachable',
+    message: 'No sidecar answers at %s: %s. Is it running, and is --api (or SIDEKEEP_API) right?',
+  },
+  SIDEKEEP_WAIT_TIMED_OUT: {
+    exit: 75,
+    title: 'Timed out',
+    message: 'The sidecar was not ready within %s: %s',
+  },
+  SIDEKEEP_SHUTDOWN_TIMED_OUT: {
+    exit: 1,
+    title: 'Shutdown timed out',
+    message: 'Shutdown did not end within %s ms; still open: %s.',
+  },
+} as const satisfies Record<string, ErrorRow>
+
+interface ErrorRow {
+  readonly title: string
+  readonly message: string
+  /** HTTP status, where a caller of the API can meet the error. */
+  readonly status?: number
+  /** Exit code of the process, where the error ends a command. */
+  readonly exit?: number
+}
+
+export type ErrorCode = keyof typeof table
+
+/** Every code with its row, for the documentation and its test. */
+export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = table
+
+export interface CodedErrorOptions {
+  cause?: unknown
+  /** When asking again makes sense, in milliseconds from now; becomes Retry-After. */
+  retryAfterMs?: number | undefined
+}
+
+/** An error of the table. Its message is safe to show to whoever may call the API and to log. */
+export class CodedError extends Error {
+  readonly code: ErrorCode
+  readonly retryAfterMs: number | undefined
+
+  constructor(code: ErrorCode, args: readonly (string | number)[] = [], options: CodedErrorOptions = {}) {
+    super(format(table[code].message, args), 'cause' in options ? { cause: options.cause } : undefined)
+    this.name = 'CodedError'
+    this.code = code
+    this.retryAfterMs = options.retryAfterMs
+  }
+
+  get title(): string {
+    return table[this.code].title
+  }
+
+  /** HTTP status; 500 for what was never meant to reach a caller. */
+  get status(): number {
+    return errorTable[this.code].status ?? 500
+  }
+
+  /** Exit code; 1 for what was never meant to end a command. */
+  get exitCode(): number {
+    return errorTable[this.code].exit ?? 1
+  }
+}
+
+function format(message: string, args: readonly (string | number)[]): string {
+  let next = 0
+  return message.replaceAll('%s', () => String(args[next++] ?? ''))
+}

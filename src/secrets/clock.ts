@@ -1,0 +1,34 @@
+/** Time, injected everywhere, so that tests own it. */
+export interface Clock {
+  /** Milliseconds on the monotonic clock: for ages and deadlines. A jump of the wall clock does not move it. */
+  now(): number
+  /** Milliseconds since the epoch on the wall clock: for what people and machines read, never for arithmetic on ages. */
+  wall(): number
+  /** Calls `fn` once, after `ms` milliseconds or a little later. The timer does not keep the process alive. */
+  setTimer(fn: () => void, ms: number): Timer
+}
+
+export interface Timer {
+  cancel(): void
+}
+
+/** A number in [0, 1). Injected, so that tests own jitter. */
+export type Random = () => number
+
+/** Node runs a longer timer after 1 ms instead: a hot loop. Longer waits are made of several timers. */
+const longestTimer = 2 ** 31 - 1
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  setTimer(fn, ms) {
+    let timer: NodeJS.Timeout
+    const arm = (left: number): void => {
+      const step = Math.min(Math.max(left, 0), longestTimer)
+      timer = setTimeout(() => (left > step ? arm(left - step) : fn()), step)
+      timer.unref()
+    }
+    arm(ms)
+    return { cancel: () => clearTimeout(timer) }
+  },
+}

@@ -1,0 +1,91 @@
+/**
+ * The contract that backends meet. It lives with its user, the refresher, so that no arrow runs from the heart to a
+ * backend. An implementation holds no cache of values to answer from and no schedule: it fetches when it is told to.
+ */
+import type { Clock } from './clock.ts'
+import type { SecretValue } from './secret.ts'
+
+export type { Clock, Timer } from './clock.ts'
+
+export interface Provider {
+  /**
+   * Fetches the current version of each key. One call may serve many keys; the answer has an entry for each key asked
+   * for. Rejects with a ProviderError only when nothing could be fetched.
+   */
+  fetch(keys: readonly string[], signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>>
+  /**
+   * Everything the backend holds, in one call. A provider has it where one call costs the same whatever it is asked
+   * for (a list endpoint, a directory): then one call refreshes all secrets of the provider and discovers those of its
+   * patterns. A key that is not in the answer is *missing*. An entry may be an error of that key alone.
+   * Rejects with a ProviderError when nothing could be fetched.
+   */
+  fetchAll?(signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>>
+  /**
+   * Calls `changed` when the backend says that something may have changed: with a key, that key; without, anything.
+   * Resolves when the signal aborts; rejects with a ProviderError when it can no longer watch.
+   */
+  watch?(changed: (key?: string) => void, signal: AbortSignal): Promise<void>
+  /** Releases connections and watches. Called once, after the last fetch. */
+  close?(): Promise<void>
+}
+
+/** What a provider brings for one key. */
+export interface Fetched {
+  readonly value: SecretValue
+  /** The provider's own version, where it has one; else the content decides what a rotation is. */
+  readonly version?: string
+  /** How long the provider calls the value good for, in milliseconds: shortens the refresh interval. */
+  readonly ttlMs?: number
+}
+
+/** What went wrong, in the four ways that call for different behaviour (`design.md`, What each state does). */
+export type ProviderErrorKind = 'missing' | 'denied' | 'throttled' | 'unavailable'
+
+/** What went wrong, closer: fixed words, fit for a log line and a caller. */
+export type ProviderErrorReason =
+  | 'not-found'
+  | 'denied'
+  | 'throttled'
+  | 'credential'
+  | 'refused'
+  | 'reset'
+  | 'timeout'
+  | 'tls'
+  | 'dns'
+  | 'status'
+  | 'redirect'
+  | 'malformed'
+  | 'oversized'
+  | 'io'
+  | 'aborted'
+  | 'internal'
+
+/** A failed fetch. Its message names the place and what to do; it never quotes a body or a credential. */
+export class ProviderError extends Error {
+  readonly kind: ProviderErrorKind
+  readonly reason: ProviderErrorReason
+  /** How long the backend asks us to wait, in milliseconds. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(
+    kind: ProviderErrorKind,
+    reason: ProviderErrorReason,
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number | undefined } = {},
+  ) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.name = 'ProviderError'
+    this.kind = kind
+    this.reason = reason
+    this.retryAfterMs = options.retryAfterMs
+  }
+}
+
+/** What every provider is built with, beside its own part of the configuration. */
+export interface ProviderContext {
+  /** The provider's name in the configuration, for messages. */
+  readonly name: string
+  readonly clock: Clock
+  /** For what people should know and no caller sees; never a value. */
+  readonly warn: (message: string) => void
+}
