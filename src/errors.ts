@@ -40,7 +40,8 @@ const table = {
   SIDEKEEP_REFRESH_TIMED_OUT: {
     status: 504,
     title: 'Refresh timed out',
-    message: 'The secret "%s" could not be fetched in time: %s. Without ?refresh=true the held value is served.',
+    message:
+      'The secret "%s" could not be fetched in time: %s. Without ?refresh=true the held value is served.',
   },
   SIDEKEEP_ROUTE_NOT_FOUND: {
     status: 404,
@@ -78,7 +79,8 @@ const table = {
   SIDEKEEP_TOO_MANY_CONNECTIONS: {
     status: 503,
     title: 'Too many connections',
-    message: 'More than %s connections are open on this listener. Reuse connections, or raise api.maxConnections.',
+    message:
+      'More than %s connections are open on this listener. Reuse connections, or raise api.maxConnections.',
   },
   SIDEKEEP_REQUEST_TIMED_OUT: {
     status: 503,
@@ -90,7 +92,11 @@ const table = {
     title: 'Shutting down',
     message: 'The sidecar is shutting down.',
   },
-  SIDEKEEP_INTERNAL: { status: 500, title: 'Internal error', message: 'Something went wrong inside the sidecar.' },
+  SIDEKEEP_INTERNAL: {
+    status: 500,
+    title: 'Internal error',
+    message: 'Something went wrong inside the sidecar.',
+  },
 
   // What ends the process. `exit` is the exit code, after sysexits.h where it has one.
   SIDEKEEP_CONFIG_INVALID: { exit: 78, title: 'Invalid configuration', message: '%s' },

@@ -1,0 +1,53 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock } from './clock.ts'
+import type { Reading } from './reading.ts'
+
+/** How many names of pattern secrets are remembered as missing or failing; the least recently asked for go first. */
+const maxRemembered = 10_000
+
+interface Absence {
+  readonly until: number
+  /** Undefined: the provider said that it is missing. Else why the first fetch failed. */
+  readonly failure: string | undefined
+  readonly attempts: number
+}
+
+/**
+ * Pattern secrets that are not there: for a short, bounded time a name is not asked for again, so that callers who ask
+ * for names at random cost neither backend calls nor memory without end.
+ */
+export class Absences {
+  readonly #clock: Clock
+  readonly #names = new LRUCache<string, Absence>({ max: maxRemembered })
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  missing(name: string, forMs: number): void {
+    this.#names.set(name, { until: this.#clock.now() + forMs, failure: undefined, attempts: 0 })
+  }
+
+  failed(name: string, forMs: number, failure: string): void {
+    this.#names.set(name, { until: this.#clock.now() + forMs, failure, attempts: this.attempts(name) + 1 })
+  }
+
+  /** How many first fetches of the name have failed in a row. */
+  attempts(name: string): number {
+    return this.#names.get(name)?.attempts ?? 0
+  }
+
+  forget(name: string): void {
+    this.#names.delete(name)
+  }
+
+  /** What a reader is told while the absence is remembered; undefined when it is time to ask again. */
+  read(name: string): Reading | undefined {
+    const absence = this.#names.get(name)
+    if (absence === undefined) return undefined
+    const left = absence.until - this.#clock.now()
+    if (left <= 0) return undefined
+    if (absence.failure === undefined) return { kind: 'not-found' }
+    return { kind: 'not-loaded', retryAfterMs: left, reason: absence.failure }
+  }
+}

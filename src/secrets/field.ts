@@ -1,0 +1,37 @@
+/**
+ * Picks from a JSON value: `password` is a member of the top-level object, `/db/password` a JSON Pointer (RFC 6901),
+ * which also reaches into arrays. Only own members count, so `constructor` or `__proto__` finds nothing that the value
+ * does not hold itself.
+ *
+ * Returns the text of a string as it is and anything else as JSON; undefined where there is no such field, or where
+ * the value is no JSON at all.
+ */
+export function pickField(json: string, field: string): string | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(json)
+  } catch {
+    return undefined
+  }
+  for (const step of stepsOf(field)) {
+    value = member(value, step)
+    if (value === undefined) return undefined
+  }
+  return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+function stepsOf(field: string): string[] {
+  if (!field.startsWith('/')) return [field]
+  return field
+    .slice(1)
+    .split('/')
+    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+}
+
+const arrayIndex = /^(0|[1-9][0-9]{0,9})$/
+
+function member(value: unknown, step: string): unknown {
+  if (Array.isArray(value)) return arrayIndex.test(step) ? value[Number(step)] : undefined
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined
+  return (value as Record<string, unknown>)[step]
+}

@@ -1,0 +1,49 @@
+import type { ProviderError, ProviderErrorKind } from './provider.ts'
+import type { SecretState } from './reading.ts'
+
+/** What the heart tells the log and the metrics. Never a value. Times in milliseconds. */
+export interface SecretsObserver {
+  /** A call to a provider ended. */
+  called(event: { provider: string; outcome: CallOutcome; durationMs: number }): void
+  /** A fetch failed. `secrets` are the names that wait for it, the first few of them. */
+  failed(event: {
+    provider: string
+    secrets: readonly string[]
+    error: ProviderError
+    /** How many attempts have failed in a row. */
+    attempt: number
+    nextTryMs: number
+    /** False for the first fetch of a pattern secret: callers choose those names, and may choose many. */
+    declared: boolean
+  }): void
+  /** A fetch succeeded after `attempts` that had failed. */
+  recovered(event: { provider: string; secrets: readonly string[]; attempts: number }): void
+  loaded(event: { secret: string; provider: string; version: string; declared: boolean }): void
+  rotated(event: {
+    secret: string
+    provider: string
+    version: string
+    previousVersion: string
+    declared: boolean
+  }): void
+  /** From the first load on: also when a provider says that a secret is missing, and when time alone makes it stale. */
+  stateChanged(event: {
+    secret: string
+    provider: string
+    declared: boolean
+    from: SecretState
+    to: SecretState
+  }): void
+}
+
+/** How a call to a provider ended: `ok` brought something new, `unchanged` did not. */
+export type CallOutcome = 'ok' | 'unchanged' | ProviderErrorKind
+
+export const callOutcomes: readonly CallOutcome[] = [
+  'ok',
+  'unchanged',
+  'missing',
+  'denied',
+  'throttled',
+  'unavailable',
+]

@@ -1,0 +1,346 @@
+import { backoffDelay, refreshDelay } from './backoff.ts'
+import type { SecretCache } from './cache.ts'
+import type { Clock, Random } from './clock.ts'
+import { endsWithin } from './clock.ts'
+import type { Began } from './intake.ts'
+import { Intake } from './intake.ts'
+import type { CallOutcome, SecretsObserver } from './observer.ts'
+import { ProviderError } from './provider.ts'
+import type { Reading, RefreshResult } from './reading.ts'
+import type { Match, Rules } from './rules.ts'
+import { isPattern } from './rules.ts'
+import { Schedule } from './schedule.ts'
+import type { Source } from './source.ts'
+import type { RunOutcome, SecretOutcome } from './unit.ts'
+import { outcomeOf, Unit, unitId } from './unit.ts'
+
+export interface RefresherOptions {
+  readonly rules: Rules
+  readonly cache: SecretCache
+  readonly sources: ReadonlyMap<string, Source>
+  readonly clock: Clock
+  readonly random: Random
+  readonly observer: SecretsObserver
+}
+
+/** Several changes that a backend reports within this time, in milliseconds, are one. */
+const changeWindow = 50
+/** How many names one event carries at the most. */
+const namesInEvents = 10
+
+/** Knows when secrets are fetched: the schedule, the backoff, and that no unit is ever fetched twice at a time. */
+export class Refresher {
+  readonly #rules: Rules
+  readonly #cache: SecretCache
+  readonly #sources: ReadonlyMap<string, Source>
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #observer: SecretsObserver
+  readonly #schedule: Schedule
+  readonly #intake: Intake
+  readonly #units = new Map<string, Unit>()
+  #stopped = false
+
+  constructor(options: RefresherOptions) {
+    this.#rules = options.rules
+    this.#cache = options.cache
+    this.#sources = options.sources
+    this.#clock = options.clock
+    this.#random = options.random
+    this.#observer = options.observer
+    this.#schedule = new Schedule(options.clock)
+    this.#intake = new Intake(options.rules, options.cache)
+    for (const match of options.rules.declared) this.#unitOf(match).matches.set(match.name, match)
+    for (const rule of options.rules.patterns) {
+      const source = this.#source(rule.provider)
+      if (source.listsAll) this.#unit(source, undefined)
+    }
+  }
+
+  /** Fetches everything once, what is required first, and keeps it fresh from then on. */
+  start(): void {
+    const units = [...this.#units.values()]
+    units.sort((a, b) => Number(b.isRequired) - Number(a.isRequired))
+    for (const unit of units) this.#run(unit)
+    for (const source of this.#sources.values()) if (source.watches) this.#watch(source, 1)
+  }
+
+  /** Starts no further fetch. What is under way ends when the sources are aborted. */
+  stop(): void {
+    this.#stopped = true
+    this.#schedule.close()
+  }
+
+  /**
+   * The first fetch of a pattern secret: one call, however many wait for it, and each of them for `timeoutMs` at most.
+   * A name that was missing or failing a moment ago costs no call. Never rejects.
+   */
+  async demand(name: string, timeoutMs: number): Promise<Reading> {
+    const now = this.#cache.read(name)
+    if (now.kind !== 'undiscovered') return now
+    const match = this.#rules.find(name)
+    if (match === undefined) return { kind: 'not-found' }
+    const unit = this.#unitOf(match)
+    const retryAt = this.#backoffEnd(unit)
+    if (unit.failure !== undefined && retryAt !== undefined) {
+      return { kind: 'not-loaded', retryAfterMs: retryAt - this.#clock.now(), reason: unit.failure.message }
+    }
+    if (unit.key !== undefined) unit.matches.set(name, match)
+    const run = this.#run(unit)
+    if (!(await endsWithin(this.#clock, timeoutMs, run))) {
+      return { kind: 'not-loaded', retryAfterMs: 1_000, reason: `no answer within ${timeoutMs} ms yet` }
+    }
+    const after = this.#cache.read(name)
+    if (after.kind !== 'undiscovered') return after
+    const outcome = outcomeOf(await run, name)
+    if (!(outcome instanceof ProviderError)) return { kind: 'not-found' }
+    return { kind: 'not-loaded', retryAfterMs: outcome.retryAfterMs ?? 1_000, reason: outcome.message }
+  }
+
+  /** Fetches a secret now, or joins the fetch that is under way. Never rejects. */
+  async refresh(name: string): Promise<RefreshResult> {
+    const match = this.#rules.find(name)
+    if (match === undefined) return { outcome: 'not-found' }
+    const unit = this.#unitOf(match)
+    const throttled = this.#throttled(unit)
+    if (throttled !== undefined) return this.#result(name, throttled)
+    if (unit.key !== undefined) unit.matches.set(name, match)
+    return this.#result(name, outcomeOf(await this.#run(unit), name))
+  }
+
+  /** Fetches everything that is declared or held now. Never rejects. */
+  async refreshAll(): Promise<{ name: string; result: RefreshResult }[]> {
+    const results = new Map<string, RefreshResult>()
+    const runs = [...this.#units.values()].map(async (unit) => {
+      const names = [...unit.matches.keys()]
+      if (unit.key === undefined) {
+        names.push(...this.#cache.discovered(unit.source.name).map((match) => match.name))
+      }
+      const failure = this.#throttled(unit)
+      const run = failure === undefined ? await this.#run(unit) : { secrets: new Map(), failure }
+      for (const name of [...names, ...run.secrets.keys()]) {
+        results.set(name, this.#result(name, outcomeOf(run, name)))
+      }
+    })
+    await Promise.all(runs)
+    return [...results].map(([name, result]) => ({ name, result })).sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** A pattern secret was evicted from the cache: it is refreshed no longer. */
+  forget(match: Match): void {
+    const source = this.#source(match.rule.provider)
+    const unit = this.#units.get(unitId(source.name, source.listsAll ? undefined : match.key))
+    if (unit?.key === undefined) return
+    unit.matches.delete(match.name)
+    this.#retireIfUnused(unit)
+  }
+
+  /** When a unit that failed is tried again, on the monotonic clock; undefined while a run is under way. */
+  #backoffEnd(unit: Unit): number | undefined {
+    return unit.running === undefined ? this.#schedule.timeOf(unit.id) : undefined
+  }
+
+  /** A backend that asked for fewer calls gets none before its time, whoever wants one. */
+  #throttled(unit: Unit): ProviderError | undefined {
+    const retryAt = this.#backoffEnd(unit)
+    if (unit.failure?.kind !== 'throttled' || retryAt === undefined) return undefined
+    const retryAfterMs = retryAt - this.#clock.now()
+    return new ProviderError('throttled', unit.failure.reason, unit.failure.message, { retryAfterMs })
+  }
+
+  #result(name: string, outcome: SecretOutcome): RefreshResult {
+    const status = this.#cache.status(name)
+    if (outcome instanceof ProviderError) {
+      return { outcome: 'failed', error: outcome, ...(status === undefined ? {} : { status }) }
+    }
+    if (outcome === 'missing' || status === undefined) return { outcome: 'not-found' }
+    return { outcome: outcome === 'unchanged' ? 'unchanged' : 'rotated', status }
+  }
+
+  #source(provider: string): Source {
+    const source = this.#sources.get(provider)
+    if (source === undefined)
+      throw new Error(`no provider "${provider}": the configuration's checks let it pass`)
+    return source
+  }
+
+  #unitOf(match: Match): Unit {
+    const source = this.#source(match.rule.provider)
+    return this.#unit(source, source.listsAll ? undefined : match.key)
+  }
+
+  #unit(source: Source, key: string | undefined): Unit {
+    const id = unitId(source.name, key)
+    const existing = this.#units.get(id)
+    if (existing !== undefined) return existing
+    const unit = new Unit(source, key)
+    this.#units.set(id, unit)
+    return unit
+  }
+
+  #run(unit: Unit): Promise<RunOutcome> {
+    if (unit.running !== undefined) return unit.running
+    this.#schedule.cancel(unit.id)
+    unit.running = this.#fetch(unit).finally(() => {
+      unit.running = undefined
+      if (unit.again) this.#soon(unit)
+    })
+    return unit.running
+  }
+
+  async #fetch(unit: Unit): Promise<RunOutcome> {
+    const { source, key } = unit
+    let began: Began = { at: this.#clock.now(), atWall: this.#clock.wall() }
+    const begins = (): void => {
+      began = { at: this.#clock.now(), atWall: this.#clock.wall() }
+      unit.again = false
+    }
+    if (key === undefined) {
+      const answer = await source.fetchAll(begins)
+      // What arrives while the sidecar stops is for nobody; counting or logging it would only look like a failure.
+      if (this.#stopped) return stopping()
+      return this.#conclude(unit, this.#intake.takeList(unit, answer, began), began)
+    }
+    const brought = await source.fetch(key, begins)
+    if (this.#stopped) return stopping()
+    return this.#conclude(unit, this.#intake.takeKey(unit, brought, began), began)
+  }
+
+  /** Counts and tells how a run ended, and plans the next one. */
+  #conclude(unit: Unit, run: RunOutcome, began: Began): RunOutcome {
+    const provider = unit.source.name
+    const failed = [...run.secrets].filter(([, outcome]) => outcome instanceof ProviderError)
+    const error = run.failure ?? firstError(run)
+    this.#observer.called({ provider, outcome: callOutcome(run), durationMs: this.#clock.now() - began.at })
+    // The failure of one secret in a list is no failure of the list.
+    unit.failure = unit.key === undefined ? run.failure : error
+    if (this.#retireIfUnheld(unit, error)) return run
+
+    const names = failed.length > 0 ? failed.map(([name]) => name) : [...unit.matches.keys()]
+    const secrets = names.slice(0, namesInEvents)
+    const wasFailing = unit.failing
+    const attempts = unit.attempts
+    unit.failing = error !== undefined
+    // A declared secret that is missing is an answer, not a failure; still, someone may be about to create it.
+    const tryAgainSoon =
+      unit.failing || [...unit.matches.keys()].some((name) => run.secrets.get(name) === 'missing')
+    unit.attempts = tryAgainSoon ? unit.attempts + 1 : 0
+    const nextAt = this.#plan(unit, error)
+    this.#tellEntries(unit, run, nextAt)
+    if (error !== undefined) {
+      const nextTryMs = nextAt - this.#clock.now()
+      this.#observer.failed({ provider, secrets, error, attempt: unit.attempts, nextTryMs, declared: true })
+    } else if (wasFailing) this.#observer.recovered({ provider, secrets, attempts })
+    return run
+  }
+
+  #plan(unit: Unit, error: ProviderError | undefined): number {
+    const now = this.#clock.now()
+    const interval = this.#interval(unit)
+    const delay =
+      unit.attempts === 0
+        ? refreshDelay(interval, this.#random)
+        : backoffDelay(unit.attempts, interval, error?.retryAfterMs, this.#random)
+    this.#schedule.at(unit.id, now + delay, () => this.#run(unit))
+    return now + delay
+  }
+
+  #tellEntries(unit: Unit, run: RunOutcome, nextAt: number): void {
+    const names = new Set([...run.secrets.keys(), ...unit.matches.keys()])
+    if (unit.key === undefined)
+      for (const match of this.#cache.discovered(unit.source.name)) names.add(match.name)
+    for (const name of names) {
+      const attempts = this.#cache.entry(name)?.attempts
+      if (attempts === undefined) continue
+      const outcome = outcomeOf(run, name)
+      attempts.nextAt = nextAt
+      attempts.lastFailure = outcome instanceof ProviderError ? outcome.message : undefined
+    }
+  }
+
+  /** The shortest refresh interval, or ttl, of the secrets that the unit refreshes. */
+  #interval(unit: Unit): number {
+    let interval = Number.POSITIVE_INFINITY
+    const matches = [...unit.matches.values()]
+    if (unit.key === undefined) {
+      matches.push(...this.#cache.discovered(unit.source.name))
+      for (const rule of this.#rules.patterns) {
+        if (rule.provider === unit.source.name) interval = Math.min(interval, rule.refreshMs)
+      }
+    }
+    for (const { name, rule } of matches) {
+      interval = Math.min(interval, this.#cache.entry(name)?.held?.freshMs ?? rule.refreshMs)
+    }
+    return interval
+  }
+
+  /**
+   * The unit of a pattern secret's key lives as long as the secret is held. While nothing is held, its name is only
+   * remembered for a while, so that random names leave nothing behind.
+   */
+  #retireIfUnheld(unit: Unit, error: ProviderError | undefined): boolean {
+    if (unit.key === undefined) return false
+    for (const match of [...unit.matches.values()]) {
+      const { name, rule } = match
+      if (!isPattern(rule) || this.#cache.entry(name) !== undefined) continue
+      unit.matches.delete(name)
+      if (error === undefined) continue
+      const provider = unit.source.name
+      const attempt = this.#cache.failedFirstFetches(name) + 1
+      const nextTryMs = backoffDelay(attempt, rule.refreshMs, error.retryAfterMs, this.#random)
+      this.#cache.rememberFailure(name, nextTryMs, error.message)
+      this.#observer.failed({ provider, secrets: [name], error, attempt, nextTryMs, declared: false })
+    }
+    return this.#retireIfUnused(unit)
+  }
+
+  #retireIfUnused(unit: Unit): boolean {
+    if (unit.key === undefined || unit.matches.size > 0) return false
+    this.#schedule.cancel(unit.id)
+    this.#units.delete(unit.id)
+    return true
+  }
+
+  #watch(source: Source, attempt: number): void {
+    const changed = (key?: string): void => {
+      for (const unit of this.#units.values()) {
+        if (unit.source !== source) continue
+        if (key === undefined || unit.key === undefined || unit.key === key) this.#soon(unit)
+      }
+    }
+    // What changed between two watches was seen by none of them.
+    if (attempt > 1) changed()
+    void source.watch(changed).then((error) => {
+      if (error === undefined || this.#stopped) return
+      const nextTryMs = backoffDelay(attempt, Number.POSITIVE_INFINITY, error.retryAfterMs, this.#random)
+      this.#observer.failed({ provider: source.name, secrets: [], error, attempt, nextTryMs, declared: true })
+      const again = (): void => this.#watch(source, attempt + 1)
+      this.#schedule.at(`watch ${source.name}`, this.#clock.now() + nextTryMs, again)
+    })
+  }
+
+  /** The backend said that something changed: fetch in a moment, and once more if a fetch is under way already. */
+  #soon(unit: Unit): void {
+    unit.again = true
+    if (unit.running !== undefined || this.#stopped || this.#units.get(unit.id) !== unit) return
+    this.#schedule.at(unit.id, this.#clock.now() + changeWindow, () => this.#run(unit))
+  }
+}
+
+function stopping(): RunOutcome {
+  const failure = new ProviderError('unavailable', 'aborted', 'the sidecar is stopping')
+  return { secrets: new Map(), failure }
+}
+
+function firstError({ secrets }: RunOutcome): ProviderError | undefined {
+  for (const outcome of secrets.values()) if (outcome instanceof ProviderError) return outcome
+  return undefined
+}
+
+function callOutcome(run: RunOutcome): CallOutcome {
+  const error = run.failure ?? firstError(run)
+  if (error !== undefined) return error.kind
+  const all = [...run.secrets.values()]
+  if (all.length > 0 && all.every((outcome) => outcome === 'missing')) return 'missing'
+  return all.some((outcome) => outcome === 'loaded' || outcome === 'rotated') ? 'ok' : 'unchanged'
+}

@@ -1,0 +1,94 @@
+import { pickField } from './field.ts'
+import type { ServedState } from './reading.ts'
+import type { Secret } from './secret.ts'
+
+/** Bytes that are ready to send. */
+export interface Representation {
+  readonly body: Buffer
+  readonly contentType: string
+  /** A strong entity tag with its quotes (RFC 9110, section 8.8.3): the same tag means the same bytes. */
+  readonly etag: string
+}
+
+export type Form = 'json' | 'raw'
+
+/** Callers choose the field, so what is kept for them is bounded; a further field is rendered anew each time. */
+const maxPreparedFields = 32
+
+const jsonTag = /^[0-9a-z]+\/json(?:-stale)?$/
+
+/** A secret in the forms in which it is served: rendered when first asked for, once per rotation. */
+export class Rendition {
+  readonly #secret: Secret
+  readonly #fetchedAt: number
+  readonly #prepared = new Map<string, Representation>()
+
+  /** @param fetchedAt when the version was fetched, in milliseconds since the epoch */
+  constructor(secret: Secret, fetchedAt: number) {
+    this.#secret = secret
+    this.#fetchedAt = fetchedAt
+  }
+
+  /** The bytes of one form of the whole value, or of one of its fields; undefined where there is no such field. */
+  represent(form: Form, state: ServedState, field?: string): Representation | undefined {
+    // Raw bytes say nothing of the state, so one representation serves both.
+    const slot = `${form === 'raw' ? 'raw' : state}${field === undefined ? '' : ` ${field}`}`
+    const ready = this.#prepared.get(slot)
+    if (ready !== undefined) return ready
+    const made = form === 'raw' ? this.#raw(field) : this.#json(state, field)
+    if (made !== undefined && (field === undefined || this.#prepared.size < maxPreparedFields)) {
+      this.#prepared.set(slot, made)
+    }
+    return made
+  }
+
+  /**
+   * Whether an entity tag of If-None-Match names this version in this form. A change of state alone is no change: the
+   * tag of the fresh representation also matches the stale one, so that an outage of a backend does not look like a
+   * rotation to an application that polls. `W/` is ignored, as the comparison is weak (RFC 9110, section 13.1.2).
+   */
+  matches(etag: string, form: Form): boolean {
+    const opaque = etag.startsWith('W/') ? etag.slice(3, -1) : etag.slice(1, -1)
+    const { version } = this.#secret
+    if (form === 'raw') return opaque === `${version}/raw`
+    return opaque.startsWith(`${version}/`) && jsonTag.test(opaque.slice(version.length + 1))
+  }
+
+  /** Overwrites what was rendered. Only when nobody is being answered any more. */
+  wipe(): void {
+    for (const { body } of this.#prepared.values()) body.fill(0)
+    this.#prepared.clear()
+  }
+
+  #json(state: ServedState, field: string | undefined): Representation | undefined {
+    const { name, version, isText } = this.#secret
+    const picked = field === undefined ? undefined : this.#field(field)
+    if (field !== undefined && picked === undefined) return undefined
+    const value = picked ?? this.#secret.reveal().toString(isText ? 'utf8' : 'base64')
+    const body = Buffer.from(
+      JSON.stringify({
+        name,
+        value,
+        ...(isText ? {} : { encoding: 'base64' }),
+        version,
+        fetchedAt: new Date(this.#fetchedAt).toISOString(),
+        state,
+      }),
+    )
+    const etag = `"${version}/${this.#fetchedAt.toString(36)}/json${state === 'stale' ? '-stale' : ''}"`
+    return { body, contentType: 'application/json; charset=utf-8', etag }
+  }
+
+  #raw(field: string | undefined): Representation | undefined {
+    const { version, isText } = this.#secret
+    const contentType = isText ? 'text/plain; charset=utf-8' : 'application/octet-stream'
+    const etag = `"${version}/raw"`
+    if (field === undefined) return { body: this.#secret.reveal(), contentType, etag }
+    const picked = this.#field(field)
+    return picked === undefined ? undefined : { body: Buffer.from(picked), contentType, etag }
+  }
+
+  #field(field: string): string | undefined {
+    return this.#secret.isText ? pickField(this.#secret.reveal().toString('utf8'), field) : undefined
+  }
+}

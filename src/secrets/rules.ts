@@ -1,0 +1,89 @@
+/** One rule of the configuration: a secret, or a pattern of secrets, and where it comes from. Times in milliseconds. */
+export interface Rule {
+  /** A name, or a pattern: a name with exactly one `*`, which stands for any characters, slashes too. */
+  readonly name: string
+  readonly provider: string
+  /** The provider's key; in a pattern's key `*` stands for what `*` stands for in the name. */
+  readonly key: string
+  /** The field of a JSON value that is the secret. */
+  readonly field?: string | undefined
+  readonly refreshMs: number
+  readonly maxStaleMs: number
+  readonly required: boolean
+}
+
+export const isPattern = (rule: Rule): boolean => rule.name.includes('*')
+
+/** A rule applied to one secret. */
+export interface Match {
+  readonly rule: Rule
+  readonly name: string
+  readonly key: string
+}
+
+/** Which rule names a secret: the one with its exact name, else the most specific of the patterns. */
+export class Rules {
+  readonly #declared = new Map<string, Match>()
+  readonly #patterns: readonly Rule[]
+
+  constructor(rules: Iterable<Rule>) {
+    const patterns: Rule[] = []
+    for (const rule of rules) {
+      if (isPattern(rule)) patterns.push(rule)
+      else this.#declared.set(rule.name, { rule, name: rule.name, key: rule.key })
+    }
+    // The longer the literal part, the more specific; the order in the file decides between equals.
+    this.#patterns = patterns.sort((a, b) => b.name.length - a.name.length)
+  }
+
+  get declared(): Iterable<Match> {
+    return this.#declared.values()
+  }
+
+  get patterns(): readonly Rule[] {
+    return this.#patterns
+  }
+
+  find(name: string): Match | undefined {
+    const declared = this.#declared.get(name)
+    if (declared !== undefined) return declared
+    if (!isSecretName(name)) return undefined
+    for (const rule of this.#patterns) {
+      const middle = starOf(rule.name, name)
+      if (middle !== undefined) return { rule, name, key: rule.key.replace('*', () => middle) }
+    }
+    return undefined
+  }
+
+  /** The pattern secrets that a key of a provider stands for: one for each pattern whose key matches and that wins its name. */
+  *discover(provider: string, key: string): Generator<Match> {
+    for (const rule of this.#patterns) {
+      if (rule.provider !== provider) continue
+      const middle = starOf(rule.key, key)
+      if (middle === undefined) continue
+      const name = rule.name.replace('*', () => middle)
+      if (this.find(name)?.rule === rule) yield { rule, name, key }
+    }
+  }
+}
+
+/** What `*` stands for where `text` matches the pattern; at least one character. */
+function starOf(pattern: string, text: string): string | undefined {
+  const star = pattern.indexOf('*')
+  const after = pattern.length - star - 1
+  if (text.length <= pattern.length - 1) return undefined
+  if (!text.startsWith(pattern.slice(0, star)) || !text.endsWith(pattern.slice(star + 1))) return undefined
+  return text.slice(star, text.length - after)
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const unfitCharacter = /[\u0000-\u001f\u007f\\]|\p{Surrogate}/u
+
+/**
+ * Whether a text can be the name of a secret: 1 to 256 bytes of UTF-8 without control characters and backslashes, whose
+ * segments between slashes are neither empty nor `.` nor `..`, so that no client and no proxy rewrites its path.
+ */
+export function isSecretName(text: string): boolean {
+  if (text.length === 0 || Buffer.byteLength(text) > 256 || unfitCharacter.test(text)) return false
+  return text.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
+}

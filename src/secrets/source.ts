@@ -1,0 +1,138 @@
+import { CodedError } from '../errors.ts'
+import { Gate, GateFullError } from './gate.ts'
+import type { Clock, Fetched, Provider } from './provider.ts'
+import { ProviderError } from './provider.ts'
+
+/** What came of asking for one key. */
+export type Brought = Fetched | ProviderError
+
+/** How many calls to one provider are under way at a time; a start with a thousand secrets is no stampede. */
+const maxCallsUnderWay = 8
+/** How many more may wait for their turn; they come from callers, and callers are many. */
+const maxCallsWaiting = 10_000
+/** A provider has timeouts of its own; one that hangs in spite of them is given up after this, in milliseconds. */
+const callDeadline = 60_000
+
+/** One provider as the refresher sees it: whatever it does, a call ends, and ends in an answer or a ProviderError. */
+export class Source {
+  readonly name: string
+  readonly #provider: Provider
+  readonly #clock: Clock
+  readonly #gate = new Gate(maxCallsUnderWay, maxCallsWaiting)
+  readonly #ended = new AbortController()
+
+  constructor(name: string, provider: Provider, clock: Clock) {
+    this.name = name
+    this.#provider = provider
+    this.#clock = clock
+  }
+
+  /** Whether one call brings everything that the provider has. */
+  get listsAll(): boolean {
+    return this.#provider.fetchAll !== undefined
+  }
+
+  /** @returns what the key stands for; a failure of the whole call is returned like a failure of the key */
+  async fetch(key: string, began: () => void): Promise<Brought> {
+    const answer = await this.#call(async (signal) => {
+      began()
+      return (await this.#provider.fetch([key], signal)).get(key)
+    })
+    return answer ?? new ProviderError('missing', 'not-found', `${this.name} has no "${key}"`)
+  }
+
+  /** @returns everything that the provider has, or why it could not be had */
+  async fetchAll(began: () => void): Promise<Map<string, Brought> | ProviderError> {
+    const answer = await this.#call(async (signal) => {
+      began()
+      return await this.#provider.fetchAll?.(signal)
+    })
+    return answer ?? new ProviderError('unavailable', 'internal', `${this.name} cannot list`)
+  }
+
+  /** Reports changes where the provider can watch, until the source is closed. */
+  async watch(changed: (key?: string) => void): Promise<ProviderError | undefined> {
+    try {
+      await this.#provider.watch?.(changed, this.#ended.signal)
+      return undefined
+    } catch (error) {
+      return toProviderError(this.name, error)
+    }
+  }
+
+  get watches(): boolean {
+    return this.#provider.watch !== undefined
+  }
+
+  /** Gives up what is under way. Answers that come later are for nobody. */
+  abort(): void {
+    this.#ended.abort()
+  }
+
+  async close(): Promise<void> {
+    this.abort()
+    await this.#provider.close?.()
+  }
+
+  async #call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | ProviderError> {
+    try {
+      return await this.#gate.run(() => this.#withDeadline(work))
+    } catch (error) {
+      return toProviderError(this.name, error)
+    }
+  }
+
+  async #withDeadline<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    if (this.#ended.signal.aborted) throw aborted(this.name)
+    const call = new AbortController()
+    const { promise: cut, reject } = Promise.withResolvers<never>()
+    const giveUp = (error: ProviderError): void => {
+      reject(error)
+      call.abort()
+    }
+    const end = (): void => giveUp(aborted(this.name))
+    this.#ended.signal.addEventListener('abort', end, { once: true })
+    const timer = this.#clock.setTimer(
+      () =>
+        giveUp(
+          new ProviderError(
+            'unavailable',
+            'timeout',
+            `${this.name} gave no answer within ${callDeadline} ms`,
+          ),
+        ),
+      callDeadline,
+    )
+    try {
+      return await Promise.race([work(call.signal), cut])
+    } finally {
+      timer.cancel()
+      this.#ended.signal.removeEventListener('abort', end)
+    }
+  }
+}
+
+function aborted(name: string): ProviderError {
+  return new ProviderError(
+    'unavailable',
+    'aborted',
+    `the call to ${name} was given up: the sidecar is stopping`,
+  )
+}
+
+/** An error of unknown origin may quote anything, a value too: its message goes no further. */
+function toProviderError(name: string, error: unknown): ProviderError {
+  if (error instanceof ProviderError) return error
+  if (error instanceof CodedError) {
+    return new ProviderError('unavailable', 'credential', `${name}: ${error.message}`, { cause: error })
+  }
+  if (error instanceof GateFullError) {
+    return new ProviderError('unavailable', 'internal', `${name}: ${error.message}`)
+  }
+  const kind = error instanceof Error ? error.name : typeof error
+  return new ProviderError(
+    'unavailable',
+    'internal',
+    `${name} failed in a way that it does not foresee (${kind})`,
+  )
+}

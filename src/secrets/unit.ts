@@ -1,0 +1,56 @@
+import type { ProviderError } from './provider.ts'
+import type { Match } from './rules.ts'
+import type { Source } from './source.ts'
+
+/** How one run of a unit ended for one secret. */
+export type SecretOutcome = 'loaded' | 'rotated' | 'unchanged' | 'missing' | ProviderError
+
+/** How one run of a unit ended. */
+export interface RunOutcome {
+  /** The secrets that the run said something of. */
+  readonly secrets: ReadonlyMap<string, SecretOutcome>
+  /** Why the call as a whole brought nothing, for whichever secret. */
+  readonly failure?: ProviderError
+}
+
+export function outcomeOf({ secrets, failure }: RunOutcome, name: string): SecretOutcome {
+  return secrets.get(name) ?? failure ?? 'missing'
+}
+
+/**
+ * What one call to a provider refreshes, and so what has a time, a backoff and at most one call under way: everything
+ * of a provider that lists all in one call, else one key.
+ */
+export class Unit {
+  readonly id: string
+  readonly source: Source
+  /** Undefined: everything of the source. */
+  readonly key: string | undefined
+  /** The secrets that the unit refreshes, by name; those that a list discovers for a pattern are not among them. */
+  readonly matches = new Map<string, Match>()
+  /** The run that is under way. Everyone who wants a fetch now shares it. */
+  running: Promise<RunOutcome> | undefined
+  /** How many runs in a row left something to be tried again soon. */
+  attempts = 0
+  /** Whether the last run failed, for the whole unit or for one of its secrets. */
+  failing = false
+  /** Why the last run brought nothing at all. */
+  failure: ProviderError | undefined
+  /** Something changed at the backend while a run was under way that may have read what was before. */
+  again = false
+
+  constructor(source: Source, key: string | undefined) {
+    this.id = unitId(source.name, key)
+    this.source = source
+    this.key = key
+  }
+
+  get isRequired(): boolean {
+    return this.matches.values().some((match) => match.rule.required)
+  }
+}
+
+/** A provider's name has no slash, a key may have any: the two cannot run into each other. */
+export function unitId(source: string, key: string | undefined): string {
+  return key === undefined ? source : `${source}/${key}`
+}
