@@ -76,6 +76,16 @@ const table = {
     title: 'Request too large',
     message: 'The body of the request is larger than %s bytes; this API takes none.',
   },
+  SIDEKEEP_HEADERS_TOO_LARGE: {
+    status: 431,
+    title: 'Headers too large',
+    message: 'The request line and the headers are together larger than %s bytes.',
+  },
+  SIDEKEEP_REQUEST_INCOMPLETE: {
+    status: 408,
+    title: 'Request incomplete',
+    message: 'The request did not arrive in full within %s ms.',
+  },
   SIDEKEEP_TOO_MANY_CONNECTIONS: {
     status: 503,
     title: 'Too many connections',
@@ -157,12 +167,15 @@ export interface CodedErrorOptions {
 /** An error of the table. Its message is safe to show to whoever may call the API and to log. */
 export class CodedError extends Error {
   readonly code: ErrorCode
+  /** What fills the message, so that a caller who knows a better remedy can say the rest again. */
+  readonly args: readonly (string | number)[]
   readonly retryAfterMs: number | undefined
 
   constructor(code: ErrorCode, args: readonly (string | number)[] = [], options: CodedErrorOptions = {}) {
     super(format(table[code].message, args), 'cause' in options ? { cause: options.cause } : undefined)
     this.name = 'CodedError'
     this.code = code
+    this.args = args
     this.retryAfterMs = options.retryAfterMs
   }
 

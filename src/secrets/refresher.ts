@@ -108,7 +108,10 @@ export class Refresher {
     return this.#result(name, outcomeOf(await this.#run(unit), name))
   }
 
-  /** Fetches everything that is declared or held now. Never rejects. */
+  /**
+   * Fetches everything that is declared or held now, and what lists discover. A pattern stands for its secrets where
+   * its list could not be had. Never rejects.
+   */
   async refreshAll(): Promise<{ name: string; result: RefreshResult }[]> {
     const results = new Map<string, RefreshResult>()
     const runs = [...this.#units.values()].map(async (unit) => {
@@ -118,12 +121,18 @@ export class Refresher {
       }
       const failure = this.#throttled(unit)
       const run = failure === undefined ? await this.#run(unit) : { secrets: new Map(), failure }
+      // A list that could not be had says nothing of which secrets a pattern has; the pattern stands for them.
+      if (run.failure !== undefined && unit.key === undefined) names.push(...this.#patternsOf(unit.source.name))
       for (const name of [...names, ...run.secrets.keys()]) {
         results.set(name, this.#result(name, outcomeOf(run, name)))
       }
     })
     await Promise.all(runs)
     return [...results].map(([name, result]) => ({ name, result })).sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  #patternsOf(provider: string): string[] {
+    return this.#rules.patterns.filter((rule) => rule.provider === provider).map((rule) => rule.name)
   }
 
   /** A pattern secret was evicted from the cache: it is refreshed no longer. */

@@ -1,0 +1,82 @@
+import type { Server } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** While closing, how often connections that have become idle are closed, in milliseconds. */
+const sweepInterval = 25
+/**
+ * How long callers with a kept-alive connection have to send one more request and learn from its answer that the
+ * connection ends (RFC 9112, section 9.6), in milliseconds. Closed at once, a request on its way would be lost.
+ */
+const farewell = 250
+/** Beyond the cap this many connections are still taken on, to answer them 503 and to answer probes, in percent. */
+const headroom = 25
+
+/** The connections of one listener: how many there may be, and how they end. */
+export class Connections {
+  readonly max: number
+  readonly #server: Server
+  readonly #open = new Set<Socket>()
+  readonly #beyond = new Set<Socket>()
+  #closing = false
+  #emptied: (() => void) | undefined
+
+  constructor(server: Server, max: number) {
+    this.#server = server
+    this.max = max
+    // Further ones are dropped by Node without a word: even a refusal costs memory.
+    server.maxConnections = max + Math.ceil((max * headroom) / 100)
+    server.on('connection', (socket: Socket) => this.#opened(socket))
+  }
+
+  /** Whether answers should announce that their connection ends. */
+  get closing(): boolean {
+    return this.#closing
+  }
+
+  isBeyond(socket: Socket): boolean {
+    return this.#beyond.size > 0 && this.#beyond.has(socket)
+  }
+
+  /**
+   * Before the server closes: lets callers finish and leave. From then on until the server has closed, connections are
+   * closed as they become idle; Node does that only once, and would wait for the others until their keep-alive ends.
+   */
+  async close(): Promise<void> {
+    this.#closing = true
+    if (!this.#server.listening) return
+    await this.#quiet(farewell)
+    const sweep = setInterval(() => this.#server.closeIdleConnections(), sweepInterval)
+    // Node takes a connection that never sent anything for busy.
+    const silent = setTimeout(() => this.#destroySilent(), farewell)
+    this.#server.once('close', () => {
+      clearInterval(sweep)
+      clearTimeout(silent)
+    })
+  }
+
+  #opened(socket: Socket): void {
+    this.#open.add(socket)
+    if (this.#open.size > this.max) this.#beyond.add(socket)
+    socket.once('close', () => {
+      this.#open.delete(socket)
+      this.#beyond.delete(socket)
+      if (this.#open.size === 0) this.#emptied?.()
+    })
+  }
+
+  /** Resolves when no connection is open, or after `ms`. */
+  async #quiet(ms: number): Promise<void> {
+    if (this.#open.size === 0) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      this.#emptied = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  #destroySilent(): void {
+    for (const socket of this.#open) if (socket.bytesRead === 0) socket.destroy()
+  }
+}

@@ -1,0 +1,112 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { Socket } from 'node:net'
+import { CodedError } from '../errors.ts'
+import type { Check } from './guard.ts'
+import type { ApiLog, RouteMeter } from './ports.ts'
+import { rawResponse } from './problem.ts'
+import { sendProblem } from './respond.ts'
+import { bodyLimit, maxHeaderSize, requestTimeout } from './server-options.ts'
+
+/** Whatever goes wrong, the answer is one of the table's errors. */
+export class Failures {
+  readonly #log: ApiLog
+  /** The door before what no route takes. */
+  #door: Check = () => undefined
+
+  constructor(log: ApiLog) {
+    this.#log = log
+  }
+
+  guardWith(door: Check): void {
+    this.#door = door
+  }
+
+  /** For what a route threw or rejected with, and for Fastify's own errors. */
+  readonly failed = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    if (request.is404) {
+      this.unrouted(request, reply)
+      return
+    }
+    const coded = this.#coded(error)
+    sendProblem(request, reply, coded, coded.status === 413 ? ['Connection', 'close'] : [])
+  }
+
+  /** For what no route takes: 405 where the path is right and the method is not. */
+  readonly unrouted = (request: FastifyRequest, reply: FastifyReply): void => {
+    const refusal = this.#door(request.raw)
+    if (refusal !== undefined) {
+      sendProblem(request, reply, refusal)
+      return
+    }
+    const allow = allowedMethods(request)
+    if (allow.length === 0) sendProblem(request, reply, new CodedError('SIDEKEEP_ROUTE_NOT_FOUND', [pathOf(request)]))
+    else {
+      const error = new CodedError('SIDEKEEP_METHOD_NOT_ALLOWED', [request.method])
+      sendProblem(request, reply, error, ['Allow', allow.join(', ')])
+    }
+  }
+
+  /** For a path that the router cannot read. No hook has run. */
+  readonly unreadable = (_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    const detail = 'The path is not a valid URL path: a percent sign stands for itself only as %25, text is UTF-8.'
+    sendProblem(request, reply, this.#door(request.raw) ?? new CodedError('SIDEKEEP_BAD_REQUEST', [detail]))
+  }
+
+  /** For what Node's parser refuses: there is no request to answer, only a socket to write to. */
+  malformed(error: Error & { code?: string }, socket: Socket, meter: RouteMeter): void {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy()
+      return
+    }
+    const coded = parserError(error.code)
+    meter.count(undefined, coded.status, 0)
+    socket.end(rawResponse(coded), () => socket.destroy())
+  }
+
+  #coded(error: unknown): CodedError {
+    if (error instanceof CodedError) return error
+    const { code, statusCode } = fastifyError(error)
+    if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new CodedError('SIDEKEEP_REQUEST_TOO_LARGE', [bodyLimit])
+    if (statusCode !== undefined && statusCode < 500) {
+      return new CodedError('SIDEKEEP_BAD_REQUEST', ['The request could not be read in full.'])
+    }
+    this.#log.error({ err: error }, 'a request failed inside the sidecar')
+    return new CodedError('SIDEKEEP_INTERNAL', [], { cause: error })
+  }
+}
+
+function parserError(code: string | undefined): CodedError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new CodedError('SIDEKEEP_HEADERS_TOO_LARGE', [maxHeaderSize])
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new CodedError('SIDEKEEP_REQUEST_TOO_LARGE', [bodyLimit])
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new CodedError('SIDEKEEP_REQUEST_INCOMPLETE', [requestTimeout])
+    default:
+      return new CodedError('SIDEKEEP_BAD_REQUEST', ['The request is no valid HTTP/1.1.'])
+  }
+}
+
+/** Looked up only for what was not routed, so it may take its time. */
+function allowedMethods(request: FastifyRequest): string[] {
+  const url = request.raw.url ?? '/'
+  const allowed: string[] = []
+  for (const method of ['GET', 'HEAD', 'POST'] as const) {
+    if (request.server.findRoute({ method, url }) !== null) allowed.push(method)
+  }
+  return allowed
+}
+
+/** The path without its query, which might carry what was meant for somebody else. */
+function pathOf(request: FastifyRequest): string {
+  return (request.raw.url ?? '/').replace(/[?#].*$/s, '').slice(0, 512)
+}
+
+function fastifyError(error: unknown): { code?: unknown; statusCode?: number } {
+  if (!(error instanceof Error)) return {}
+  return {
+    ...('code' in error ? { code: error.code } : {}),
+    ...('statusCode' in error && typeof error.statusCode === 'number' ? { statusCode: error.statusCode } : {}),
+  }
+}

@@ -1,0 +1,65 @@
+/** What the API needs of the rest of the program: narrow, so that a test can stand in for each part. */
+import type { CacheResult, MetricsText } from '../observability/metrics.ts'
+import type { Clock } from '../secrets/clock.ts'
+import type { Reading, RefreshResult, SecretStatus } from '../secrets/reading.ts'
+import type { Health } from './health.ts'
+
+/** The cache as readers see it. A read never waits. */
+export interface SecretReader {
+  read(name: string): Reading
+  statuses(): readonly SecretStatus[]
+}
+
+export interface SecretRefresher {
+  /** The first fetch of a pattern secret, shared by all who wait for it. Never rejects. */
+  demand(name: string, timeoutMs: number): Promise<Reading>
+  /** Fetches a secret now, or joins the fetch that is under way. Never rejects. */
+  refresh(name: string): Promise<RefreshResult>
+  /** Fetches everything that is declared or held now. Never rejects. */
+  refreshAll(): Promise<readonly { readonly name: string; readonly result: RefreshResult }[]>
+}
+
+/** Counts the requests of one route. */
+export interface RouteMeter {
+  count(method: string | undefined, status: number, durationMs: number): void
+}
+
+export interface ApiMetrics {
+  route(label: string): RouteMeter
+  cacheRead(result: CacheResult): void
+  render(): Promise<MetricsText>
+}
+
+/** The part of pino that is used here. Its serializer of `err` keeps what an error may quote out of the log. */
+export interface ApiLog {
+  error(details: { readonly err: unknown }, message: string): void
+}
+
+export interface ApiConfig {
+  /** `header`: callers must send X-Sidekeep-Request. `open`: they need not. */
+  readonly access: 'header' | 'open'
+  /** Host names that are answered beside the loopback ones; a port in them is ignored. */
+  readonly hosts: readonly string[]
+  /** Connections beyond this are answered 503. */
+  readonly maxConnections: number
+  /** How long a caller waits for the first fetch of a pattern secret, in milliseconds. */
+  readonly demandTimeout: number
+  /** How long a caller waits for a refresh that it asked for, in milliseconds. */
+  readonly refreshTimeout: number
+}
+
+export interface OpsDeps {
+  readonly health: Health
+  readonly metrics: ApiMetrics
+  readonly log: ApiLog
+  readonly clock: Clock
+  readonly config: Pick<ApiConfig, 'maxConnections'>
+}
+
+export interface ApiDeps extends OpsDeps {
+  /** Sidekeep's own version, for the OpenAPI document. */
+  readonly version: string
+  readonly cache: SecretReader
+  readonly refresher: SecretRefresher
+  readonly config: ApiConfig
+}

@@ -1,0 +1,48 @@
+import { CodedError } from '../errors.ts'
+import type { ProviderError } from '../secrets/provider.ts'
+import type { Reading, RefreshResult } from '../secrets/reading.ts'
+import { wholeSeconds } from './item.ts'
+
+export function notFound(name: string): CodedError {
+  return new CodedError('SIDEKEEP_SECRET_NOT_FOUND', [name])
+}
+
+/** Why a reading has no value to serve. */
+export function unreadable(name: string, reading: Exclude<Reading, { kind: 'held' }>): CodedError {
+  switch (reading.kind) {
+    case 'not-loaded': {
+      const { reason, retryAfterMs } = reading
+      return new CodedError('SIDEKEEP_SECRET_NOT_LOADED', [name, reason], { retryAfterMs })
+    }
+    case 'expired': {
+      const { ageMs, retryAfterMs } = reading
+      return new CodedError('SIDEKEEP_SECRET_EXPIRED', [name, wholeSeconds(ageMs)], { retryAfterMs })
+    }
+    case 'not-found':
+    case 'undiscovered':
+      return notFound(name)
+  }
+}
+
+/** Why a refresh that was asked for brought nothing; undefined where it did. */
+export function refreshRefusal(name: string, result: RefreshResult): CodedError | undefined {
+  if (result.outcome === 'not-found') return notFound(name)
+  return result.outcome === 'failed' ? fetchRefusal(name, result.error) : undefined
+}
+
+/** The provider failed: its message is made of fixed words and names and may be shown. */
+function fetchRefusal(name: string, error: ProviderError): CodedError {
+  const { kind, reason, message } = error
+  if (kind === 'missing') return notFound(name)
+  if (kind === 'throttled') {
+    const retryAfterMs = error.retryAfterMs ?? 1_000
+    return new CodedError('SIDEKEEP_REFRESH_THROTTLED', [name, message], { retryAfterMs })
+  }
+  if (reason === 'aborted') return new CodedError('SIDEKEEP_SHUTTING_DOWN')
+  if (reason === 'timeout') return refreshTimedOut(name, message)
+  return new CodedError('SIDEKEEP_REFRESH_FAILED', [name, message])
+}
+
+export function refreshTimedOut(name: string, detail: string): CodedError {
+  return new CodedError('SIDEKEEP_REFRESH_TIMED_OUT', [name, detail])
+}

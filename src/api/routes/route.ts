@@ -1,0 +1,42 @@
+import type { FastifyReply } from 'fastify'
+import type { ErrorCode } from '../../errors.ts'
+import type { QueryParameters } from '../query.ts'
+import type { ApiRequest } from '../respond.ts'
+
+/** The names by which the OpenAPI document knows the routes. */
+export type OperationId =
+  | 'listSecrets'
+  | 'getSecret'
+  | 'refreshSecret'
+  | 'refreshSecrets'
+  | 'getMetrics'
+  | 'getOpenApi'
+  | ProbeOperationId
+
+export type ProbeOperationId =
+  | 'live'
+  | 'liveCheck'
+  | 'healthy'
+  | 'healthyCheck'
+  | 'started'
+  | 'startedCheck'
+  | 'ready'
+  | 'readyCheck'
+
+/** One route: what the router, the metrics and the OpenAPI document know of it. */
+export interface Route {
+  readonly id: OperationId
+  /** A GET route answers HEAD too. */
+  readonly method: 'GET' | 'POST'
+  /** As the router writes it. */
+  readonly url: string
+  /** As OpenAPI writes it; also the label `route` of the metrics. */
+  readonly path: string
+  /** Probes come without headers, to whatever address: they alone skip the door. */
+  readonly skipsDoor: boolean
+  readonly query: QueryParameters
+  /** The errors that are this route's own, beside those of the door. */
+  readonly problems: readonly ErrorCode[]
+  /** Answers, now or later. What it throws is answered as an error; what it rejects with too. */
+  handle(request: ApiRequest, reply: FastifyReply): void | Promise<void>
+}

@@ -1,0 +1,73 @@
+import type { Loaded } from '../config/load.ts'
+import { loadConfig } from '../config/load.ts'
+import { createLog } from '../observability/log.ts'
+import type { RefreshResult } from '../secrets/reading.ts'
+import { Sidecar } from '../sidecar.ts'
+import { version } from '../version.ts'
+import type { Command } from './command.ts'
+import { exitCodes, parse, print, printError } from './command.ts'
+
+export const command: Command = {
+  summary: 'validate the configuration, and with --connect fetch once',
+  help: `sidekeep check [--config FILE] [--connect]
+
+Validates the configuration and opens nothing. All errors are listed at once, with line and column.
+
+  --config FILE   as for "sidekeep run"
+  --connect       also fetches every secret once and says how that went, one line a secret; never a value
+
+Exit codes: 0 all is well, 1 a secret could not be fetched, 78 wrong configuration.`,
+  async run(args) {
+    const { values } = parse('check', args, { config: { type: 'string' }, connect: { type: 'boolean' } })
+    const loaded = await loadConfig({
+      ...(values.config === undefined ? {} : { file: values.config }),
+      env: process.env,
+      cwd: process.cwd(),
+    })
+    for (const warning of loaded.warnings) printError(`warning: ${warning}`)
+    const { providers, secrets } = loaded.config
+    const counts = `${count(Object.keys(providers), 'provider')}, ${count(Object.keys(secrets), 'rule')}`
+    print(`${loaded.source}: the configuration is valid (${counts})`)
+    return values.connect === true ? await connect(loaded) : exitCodes.ok
+  },
+}
+
+async function connect({ config }: Loaded): Promise<number> {
+  const log = await createLog({ level: 'silent', format: 'json' })
+  const sidecar = await Sidecar.create({ config, log, version })
+  try {
+    const results = await sidecar.fetchOnce()
+    for (const { name, result } of results) print(line(name, result))
+    const fetchedNothing = Object.keys(config.secrets).filter(
+      (rule) => rule.includes('*') && !results.some(({ name }) => name === rule || covers(rule, name)),
+    )
+    for (const rule of fetchedNothing)
+      print(`--      ${rule}: a pattern; its secrets are fetched when they are asked for`)
+    return results.every(({ result }) => result.outcome === 'rotated' || result.outcome === 'unchanged')
+      ? exitCodes.ok
+      : exitCodes.failed
+  } finally {
+    await sidecar.stop()
+  }
+}
+
+function covers(pattern: string, name: string): boolean {
+  const [before = '', after = ''] = pattern.split('*')
+  return name.startsWith(before) && name.endsWith(after)
+}
+
+function line(name: string, result: RefreshResult): string {
+  switch (result.outcome) {
+    case 'rotated':
+    case 'unchanged':
+      return `ok      ${name}: from ${result.status.provider}, version ${result.status.version}`
+    case 'not-found':
+      return `FAILED  ${name}: missing: its provider does not have it; is the key right?`
+    case 'failed':
+      return `FAILED  ${name}: ${result.error.kind}: ${result.error.message}`
+  }
+}
+
+function count(items: readonly string[], noun: string): string {
+  return `${items.length} ${noun}${items.length === 1 ? '' : 's'}`
+}

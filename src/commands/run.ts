@@ -1,0 +1,34 @@
+import { loadConfig } from '../config/load.ts'
+import { createLog } from '../observability/log.ts'
+import type { Command } from './command.ts'
+import { parse } from './command.ts'
+import { serve } from './serve.ts'
+import { stopSignals } from './signals.ts'
+
+export const command: Command = {
+  summary: 'run the sidecar until SIGTERM or SIGINT',
+  help: `sidekeep run [--config FILE]
+
+Runs the sidecar: fetches the secrets of the configuration, keeps them fresh and serves them.
+Ends in order on SIGTERM or SIGINT; a second signal ends it at once.
+
+  --config FILE   the configuration; else $SIDEKEEP_CONFIG, ./sidekeep.yaml, /etc/sidekeep/sidekeep.yaml,
+                  else the environment alone: SIDEKEEP_URL, AUTH_TOKEN or SIDEKEEP_TOKEN_FILE,
+                  SIDEKEEP_REFRESH, SIDEKEEP_LISTEN
+
+Exit codes: 0 stopped in order, 1 failed (a port is taken, the shutdown timed out), 78 wrong configuration.`,
+  async run(args) {
+    const { values } = parse('run', args, { config: { type: 'string' } })
+    const loaded = await loadConfig({
+      ...(values.config === undefined ? {} : { file: values.config }),
+      env: process.env,
+      cwd: process.cwd(),
+    })
+    const signals = stopSignals()
+    const log = await createLog(loaded.config.log)
+    const serving = await serve(loaded, log)
+    const code = await serving.stop(await signals.asked)
+    // Not left to the event loop to run dry: a part that hung is what the deadline was for.
+    process.exit(code)
+  },
+}

@@ -1,0 +1,58 @@
+/** Runs a sidecar until a signal ends it: shared by `run` and `demo`. */
+import type { Loaded } from '../config/load.ts'
+import { CodedError } from '../errors.ts'
+import type { Logger } from '../observability/log.ts'
+import type { Addresses } from '../sidecar.ts'
+import { Sidecar } from '../sidecar.ts'
+import { version } from '../version.ts'
+import { exitCodes } from './command.ts'
+
+export interface Serving {
+  readonly addresses: Addresses
+  /** Stops in order, or gives up after shutdown.timeout. Resolves to the exit code. */
+  stop(reason: string): Promise<number>
+}
+
+/**
+ * Starts a sidecar. Throws SIDEKEEP_LISTEN_FAILED where a listener cannot be opened.
+ *
+ * @param announce called when the listeners are open, before the first line of the log
+ */
+export async function serve(
+  loaded: Loaded,
+  log: Logger,
+  announce: (addresses: Addresses) => void = () => {},
+): Promise<Serving> {
+  const { config, source, warnings, redacted } = loaded
+  const began = performance.now()
+  const sidecar = await Sidecar.create({ config, log, version })
+  const addresses = await sidecar.start()
+  announce(addresses)
+  for (const warning of warnings) log.warn(warning)
+  log.info({ version, source, ...addresses, config: redacted }, 'sidekeep started')
+  void sidecar.ready.then(() => {
+    log.info({ afterMs: Math.round(performance.now() - began) }, 'ready: all required secrets are held')
+  })
+  return { addresses, stop: (reason) => stop(sidecar, config.shutdown.timeout, log, reason) }
+}
+
+async function stop(sidecar: Sidecar, timeoutMs: number, log: Logger, reason: string): Promise<number> {
+  log.info({ reason }, 'stopping')
+  const { promise: late, resolve } = Promise.withResolvers<'late'>()
+  const timer = setTimeout(() => resolve('late'), timeoutMs)
+  try {
+    if ((await Promise.race([sidecar.stop(), late])) !== 'late') {
+      log.info('stopped')
+      return exitCodes.ok
+    }
+    log.error(
+      { err: new CodedError('SIDEKEEP_SHUTDOWN_TIMED_OUT', [timeoutMs, sidecar.stage]) },
+      'shutdown timed out',
+    )
+  } catch (err) {
+    log.error({ err, stage: sidecar.stage }, 'shutdown failed')
+  } finally {
+    clearTimeout(timer)
+  }
+  return exitCodes.failed
+}

@@ -1,0 +1,76 @@
+import { isUtf8 } from 'node:buffer'
+import { open } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { ConfigError } from './problems.ts'
+
+/** More than ten thousand rules fit; what is larger is another kind of file. */
+const largestFile = 1024 * 1024
+
+export interface FoundFile {
+  /** As it was named, for messages. */
+  readonly name: string
+  readonly text: string
+}
+
+export interface Places {
+  /** From --config. */
+  readonly file?: string | undefined
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+  /** Looked for last. */
+  readonly systemFile: string
+}
+
+/** The file of a working directory; a file of the machine, or of a mounted volume, is `Places.systemFile`. */
+export const localFile = './sidekeep.yaml'
+
+/**
+ * Reads the configuration file: the one of --config, else of `$SIDEKEEP_CONFIG`, else the first of the usual places
+ * that exists; undefined where none does. A file that was named must be there, and whatever is there must be readable:
+ * to go on to the next place would run with another configuration than the one that was meant.
+ */
+export async function findFile(places: Places): Promise<FoundFile | undefined> {
+  const { file, env, cwd, systemFile } = places
+  const named = file ?? (env.SIDEKEEP_CONFIG || undefined)
+  if (named !== undefined) {
+    const origin = file === undefined ? 'named by SIDEKEEP_CONFIG' : 'named by --config'
+    const text = await readBounded(resolve(cwd, named), named)
+    if (text === undefined) throw unusable(named, `a file (${origin})`, 'nothing')
+    return { name: named, text }
+  }
+  for (const name of [localFile, systemFile]) {
+    const text = await readBounded(resolve(cwd, name), name)
+    if (text !== undefined) return { name, text }
+  }
+  return undefined
+}
+
+/** The text of the file, or undefined where there is none. */
+async function readBounded(path: string, name: string): Promise<string | undefined> {
+  try {
+    await using handle = await open(path)
+    const found = await handle.stat()
+    if (found.isDirectory()) throw unusable(name, 'a file', 'a directory')
+    // Not by its size: a pipe (`--config <(…)`) and the files of /proc have none.
+    const chunks: Buffer[] = []
+    let length = 0
+    for await (const chunk of handle.createReadStream({ autoClose: false })) {
+      const bytes = Buffer.from(chunk)
+      chunks.push(bytes)
+      length += bytes.length
+      if (length > largestFile) throw unusable(name, `a file of at most ${largestFile} bytes`, 'a larger one')
+    }
+    const bytes = Buffer.concat(chunks)
+    if (!isUtf8(bytes)) throw unusable(name, 'UTF-8 text', 'other bytes')
+    return bytes.toString('utf8').replace(/^\ufeff/, '')
+  } catch (error) {
+    if (error instanceof ConfigError) throw error
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    throw unusable(name, 'a readable file', code)
+  }
+}
+
+function unusable(name: string, expected: string, got: string): ConfigError {
+  return new ConfigError([{ path: [], expected, got }], name)
+}

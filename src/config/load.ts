@@ -1,0 +1,76 @@
+import { CodedError } from '../errors.ts'
+import { bindSources } from './bind.ts'
+import { environmentSource, ignoredVariables, inVariables, readEnvironment } from './environment.ts'
+import { findFile, localFile } from './find.ts'
+import { ConfigError } from './problems.ts'
+import type { Raw } from './raw.ts'
+import { type Plain, redactConfig } from './redacted.ts'
+import type { Config } from './schema.ts'
+import { validate } from './validate.ts'
+
+export { ConfigError, type Problem } from './problems.ts'
+
+export interface Loaded {
+  readonly config: Config
+  /** The path of the file, as it was named, or `the environment`. */
+  readonly source: string
+  /** What is allowed and probably not meant; whole sentences that hold no value. */
+  readonly warnings: readonly string[]
+  /** The effective configuration for a log line: no credential, and no content of a variable. */
+  readonly redacted: Plain
+}
+
+export interface LoadOptions {
+  /** From --config. */
+  readonly file?: string | undefined
+  readonly env: NodeJS.ProcessEnv
+  readonly cwd: string
+  /** The last place to look for a file. */
+  readonly systemFile?: string
+}
+
+/**
+ * Loads the configuration: from --config, else `$SIDEKEEP_CONFIG`, else `./sidekeep.yaml`, else
+ * `/etc/sidekeep/sidekeep.yaml`, else from the environment alone.
+ * Rejects with a ConfigError that lists all problems, or with SIDEKEEP_CONFIG_NOT_FOUND where there is nothing.
+ */
+export async function loadConfig(options: LoadOptions): Promise<Loaded> {
+  const { file, env, cwd, systemFile = '/etc/sidekeep/sidekeep.yaml' } = options
+  const found = await findFile({ file, env, cwd, systemFile })
+  if (found !== undefined) {
+    const loaded = await parseConfig(found.text, { file: found.name, env })
+    return { ...loaded, warnings: [...loaded.warnings, ...ignoredVariables(env, found.name)] }
+  }
+  const read = readEnvironment(env)
+  if (read === undefined) {
+    throw new CodedError('SIDEKEEP_CONFIG_NOT_FOUND', [
+      `there is no ${localFile} and no ${systemFile}, and neither SIDEKEEP_CONFIG nor SIDEKEEP_URL is set`,
+    ])
+  }
+  return finish(read.raw, environmentSource, env, read.warnings)
+}
+
+/** Loads the configuration from the text of a file. Rejects with a ConfigError that lists all problems. */
+export async function parseConfig(
+  text: string,
+  options: { readonly file: string; readonly env: NodeJS.ProcessEnv },
+): Promise<Loaded> {
+  // The YAML parser costs start-up time, and the environment alone does without it.
+  const { readDocument } = await import('./document.ts')
+  return finish(readDocument(text, options.env), options.file, options.env, [])
+}
+
+function finish(raw: Raw, source: string, env: NodeJS.ProcessEnv, warnings: readonly string[]): Loaded {
+  const validated = validate(raw)
+  if ('problems' in validated) {
+    const problems = source === environmentSource ? validated.problems.map(inVariables) : validated.problems
+    throw new ConfigError(problems, source)
+  }
+  const config = bindSources(validated.config, env)
+  return {
+    config,
+    source,
+    warnings: [...warnings, ...validated.warnings],
+    redacted: redactConfig(config, raw),
+  }
+}

@@ -1,0 +1,88 @@
+import { CodedError } from '../errors.ts'
+
+/** Where in the configuration: names of keys, and numbers of list items. */
+export type Path = readonly (string | number)[]
+
+/** One thing that is wrong with the configuration. No text of it holds a credential or the content of a variable. */
+export interface Problem {
+  readonly path: Path
+  /** Counted from 1; absent where there is no file. */
+  readonly line?: number
+  readonly column?: number
+  /** What would have been right. */
+  readonly expected: string
+  /** What was there, where that may be shown. */
+  readonly got?: string
+  /** What was probably meant. */
+  readonly suggestion?: string
+}
+
+/** The configuration is wrong; the message lists all that is, one a line. The process ends with exit code 78. */
+export class ConfigError extends CodedError {
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[], source: string) {
+    const sorted = [...problems].sort(
+      (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+    )
+    super('SIDEKEEP_CONFIG_INVALID', [sorted.map((problem) => formatProblem(problem, source)).join('\n')])
+    this.name = 'ConfigError'
+    this.problems = sorted
+  }
+}
+
+/** `file:line:column path: expected …, got …; did you mean "…"?` */
+export function formatProblem(problem: Problem, source: string): string {
+  const { path, line, column, expected, got, suggestion } = problem
+  const place = line === undefined ? source : `${source}:${line}:${column ?? 1}`
+  const option = path.length === 0 ? '' : ` ${formatPath(path)}`
+  return (
+    `${place}${option}: expected ${expected}` +
+    (got === undefined ? '' : `, got ${got}`) +
+    (suggestion === undefined ? '' : `; did you mean ${quote(suggestion)}?`)
+  )
+}
+
+/** `secrets.db-password.refresh`, `secrets["shared/*"].key`, `proxy.limits[0].rate`. */
+export function formatPath(path: Path): string {
+  return path
+    .map((part, index) => {
+      if (typeof part === 'number') return `[${part}]`
+      if (/^[A-Za-z0-9_-]{1,256}$/.test(part)) return index === 0 ? part : `.${part}`
+      return `[${quote(part)}]`
+    })
+    .join('')
+}
+
+const longestQuote = 256
+
+/** In double quotes and on one line; no character of it can move a terminal's cursor or turn its text around. */
+export function quote(text: string): string {
+  const short = text.length > longestQuote ? `${text.slice(0, longestQuote)}…` : text
+  return JSON.stringify(short).replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/** What was there, for a message: only short plain values are quoted, of collections only the kind is told. */
+export function describeValue(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing'
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a mapping'
+  return typeof value === 'string' ? quote(value) : String(value)
+}
+
+/**
+ * True where a literal of the file must not be repeated: credentials, certificates, and URLs, which people write
+ * credentials into against all advice.
+ */
+export function isSensitive(path: Path): boolean {
+  const last = path.at(-1)
+  return (
+    (path[0] === 'providers' && path.some((part, index) => index >= 2 && sensitiveOptions.has(part))) ||
+    last === 'upstream'
+  )
+}
+
+const sensitiveOptions: ReadonlySet<string | number> = new Set(['token', 'headers', 'ca', 'url'])

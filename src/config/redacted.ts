@@ -1,0 +1,38 @@
+import * as z from 'zod/mini'
+import { isSensitive, type Path } from './problems.ts'
+import { pathKey, type Raw } from './raw.ts'
+import { type Config, configSchema } from './schema.ts'
+
+/** Plain values, fit for a log line and for JSON. */
+export type Plain = string | number | boolean | null | readonly Plain[] | { readonly [key: string]: Plain }
+
+/**
+ * The effective configuration as it would be written, all defaults filled in, fit for a log line: credentials show
+ * where they come from, strings with variables in them show the variable's name, URLs lose their query.
+ */
+export function redactConfig(config: Config, raw?: Raw): Plain {
+  return plain(z.encode(configSchema, config), [], raw?.templates ?? new Map())
+}
+
+function plain(value: unknown, path: Path, templates: ReadonlyMap<string, string>): Plain {
+  const template = templates.get(pathKey(path))
+  if (isUrl(path)) return withoutQuery(template ?? String(value))
+  if (template !== undefined) return isSensitive(path) ? '[redacted]' : template
+  if (Array.isArray(value)) return value.map((item, index) => plain(item, [...path, index], templates))
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, member]) => [key, plain(member, [...path, key], templates)]),
+    )
+  }
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null
+}
+
+function isUrl(path: Path): boolean {
+  return path[0] === 'providers' && path.length === 3 && path[2] === 'url'
+}
+
+/** A query is where keys of APIs are passed when they are not passed in headers. */
+function withoutQuery(url: string): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : `${url.slice(0, query)}?[redacted]`
+}

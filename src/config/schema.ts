@@ -1,0 +1,47 @@
+/** The one schema: it gives types, defaults, validation, the documentation and the JSON Schema for editors. */
+import * as z from 'zod/mini'
+import { api, ops } from './schema/listeners.ts'
+import { option, section } from './schema/option.ts'
+import { cache, log, shutdown } from './schema/process.ts'
+import { type provider, providers } from './schema/providers.ts'
+import { proxy } from './schema/proxy.ts'
+import { secrets } from './schema/secrets.ts'
+
+export type { LimitConfig, LimitKey } from './schema/proxy.ts'
+export type { SecretConfig } from './schema/secrets.ts'
+
+export const configSchema = section({
+  api: option(z.prefault(api, {}), {
+    description: 'The listener that serves secrets to the application, and everything that `ops` serves.',
+  }),
+  ops: option(z.optional(ops), {
+    description:
+      'A listener for health and metrics alone, reachable from outside the pod. Off unless it is configured.',
+  }),
+  providers: option(z.prefault(providers, {}), {
+    description: 'The backends that secrets come from, by a name of your choice.',
+  }),
+  secrets: option(z.prefault(secrets, {}), {
+    description:
+      'The rules: which secrets there are, by name. A name with one `*` is a pattern: it covers all secrets of the provider that match, discovered where the provider can list, else fetched when first asked for.',
+  }),
+  cache: option(z.prefault(cache, {}), { description: 'The bounds of what is held in memory.' }),
+  shutdown: option(z.prefault(shutdown, {}), { description: 'What happens on SIGTERM and SIGINT.' }),
+  log: option(z.prefault(log, {}), { description: 'What is written to standard output, and how.' }),
+  proxy: option(z.optional(proxy), {
+    description: 'A rate-limited reverse proxy in front of the application. Off unless it is configured.',
+  }),
+})
+
+/** The configuration as the program uses it: defaults filled in, durations in milliseconds, sizes in bytes. */
+export type Config = z.output<typeof configSchema>
+export type ApiConfig = z.output<typeof api>
+export type OpsConfig = z.output<typeof ops>
+export type ProviderConfig = z.output<typeof provider>
+export type HttpProviderConfig = Extract<ProviderConfig, { type: 'http' }>
+export type FileProviderConfig = Extract<ProviderConfig, { type: 'file' }>
+export type EnvProviderConfig = Extract<ProviderConfig, { type: 'env' }>
+export type CacheConfig = z.output<typeof cache>
+export type ShutdownConfig = z.output<typeof shutdown>
+export type LogConfig = z.output<typeof log>
+export type ProxyConfig = z.output<typeof proxy>

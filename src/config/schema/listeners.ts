@@ -1,0 +1,69 @@
+import * as z from 'zod/mini'
+import { count, duration, listen, text } from './fields.ts'
+import { option, section } from './option.ts'
+
+const modeExpected = 'an octal file mode in quotes, such as "0660"'
+const hostPattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])$/
+
+const socketMode = z.codec(text(/^0?[0-7]{3}$/, modeExpected), z.number(), {
+  decode: (mode) => Number.parseInt(mode, 8),
+  encode: (mode) => `0${mode.toString(8).padStart(3, '0')}`,
+})
+
+const hostName = z.codec(
+  text(hostPattern, 'a host name or an address in brackets, without a port'),
+  z.string(),
+  {
+    // Host names do not know case (RFC 9110, section 4.2.3); the guard compares lower case.
+    decode: (host) => host.toLowerCase(),
+    encode: (host) => host,
+  },
+)
+
+export const api = section({
+  listen: option(z.prefault(listen(), '127.0.0.1:7575'), {
+    description:
+      'Where the application asks for its secrets: loopback, which only containers of the same pod reach, or a Unix socket.',
+    example: 'unix:/run/sidekeep/api.sock',
+  }),
+  access: option(z.prefault(z.enum(['header', 'open']), 'header'), {
+    description:
+      'Whether a request must carry the header `X-Sidekeep-Request: true`. A forged request (SSRF) cannot set a header; `open` gives that protection up.',
+    example: 'open',
+  }),
+  hosts: option(z.prefault(z.array(hostName, { error: 'a list of host names' }), []), {
+    description:
+      'Names beside loopback that the Host header may have. All others are refused, so that a web page cannot reach the API by DNS rebinding.',
+    type: 'list of host names',
+    example: ['secrets.internal'],
+  }),
+  maxConnections: option(z.prefault(count(1, 65_535), 1024), {
+    description:
+      'How many connections may be open at once. It bounds memory when a client forgets to reuse them.',
+    example: 256,
+  }),
+  demandTimeout: option(z.prefault(duration({ min: '1ms', max: '5m' }), '5s'), {
+    description:
+      'How long a request for a secret of a pattern waits for its first fetch. All other requests never wait for a provider.',
+    example: '2s',
+  }),
+  refreshTimeout: option(z.prefault(duration({ min: '1ms', max: '5m' }), '10s'), {
+    description:
+      'How long a request that asks for a refresh (`?refresh=true`, `POST /v1/refresh`) waits for it. The refresh itself goes on.',
+    example: '5s',
+  }),
+  socketMode: option(z.prefault(socketMode, '0660'), {
+    description:
+      'Who may connect to a Unix socket, as a file mode in quotes. Without effect on a TCP address.',
+    type: 'octal file mode',
+    example: '0600',
+  }),
+})
+
+export const ops = section({
+  listen: option(listen(), {
+    description:
+      'Where the kubelet and Prometheus ask for health and metrics. It serves no secret and names none in a health answer, so every interface is fine.',
+    example: '0.0.0.0:7576',
+  }),
+})

@@ -1,0 +1,44 @@
+import * as z from 'zod/mini'
+
+// One configuration is parsed per process: compiling validators for it costs more than it saves, and the process may
+// run where code generation is forbidden. Must happen before the first schema is made.
+z.config({ jitless: true })
+
+/** What the documentation says of an option, beside what its schema says. */
+export interface OptionDocs {
+  /** What it is for and why one would change it, in a sentence or two. */
+  readonly description?: string
+  /** The type as people call it, with its unit: `duration`, `size`. */
+  readonly type?: string
+  /** The default in words, where it depends on other options. */
+  readonly fallback?: string
+  /** As it is written in YAML. */
+  readonly example?: unknown
+  /** What it looks like, for editors, where the loader's own parser explains more than a pattern could. */
+  readonly pattern?: RegExp
+}
+
+/** Keeps the documentation beside each schema; `json-schema.ts` and the docs script read it. */
+export const optionDocs = z.registry<OptionDocs>()
+
+/** Attaches documentation to a schema and gives the schema back. */
+export function option<T extends z.ZodMiniType>(schema: T, docs: OptionDocs): T {
+  optionDocs.add(schema, docs)
+  return schema
+}
+
+const oneOf = 'one of '
+
+/** A mapping that refuses unknown keys, so that a misspelling is an error. */
+export function section<const T extends Record<string, z.ZodMiniType>>(shape: T) {
+  const keys = Object.keys(shape).join(', ')
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys' ? `${oneOf}${keys}` : `a mapping with the keys ${keys}`,
+  })
+}
+
+/** The keys that `section` names in its message for an unknown key. */
+export function knownKeys(message: string): string[] {
+  return message.startsWith(oneOf) ? message.slice(oneOf.length).split(', ') : []
+}

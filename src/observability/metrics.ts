@@ -1,0 +1,136 @@
+import type { CallOutcome, SecretsObserver } from '../secrets/observer.ts'
+import { callOutcomes } from '../secrets/observer.ts'
+import type { SecretStatus } from '../secrets/reading.ts'
+import { CounterCells, DurationCells, RouteCells } from './cells.ts'
+import type { PrometheusText } from './registry.ts'
+
+/**
+ * How a request for a secret's value met the cache. `miss` is a pattern secret that has to be fetched first, `bypass`
+ * a caller who asked for a refresh.
+ */
+export type CacheResult = 'hit' | 'stale' | 'miss' | 'not_loaded' | 'expired' | 'not_found' | 'bypass'
+
+export const cacheResults: readonly CacheResult[] = [
+  'hit',
+  'stale',
+  'miss',
+  'not_loaded',
+  'expired',
+  'not_found',
+  'bypass',
+]
+
+/** What is read from the cache at each scrape. */
+export interface MetricsSource {
+  statuses(): readonly SecretStatus[]
+  stats(): { readonly entries: number; readonly bytes: number }
+}
+
+export interface MetricsOptions {
+  /** Sidekeep's own version, for sidekeep_build_info. */
+  readonly version: string
+  /** The configured providers' names: what is counted of them is shown as 0 before it happens. */
+  readonly providers: readonly string[]
+  readonly cache: MetricsSource
+}
+
+/** A call to a backend takes from milliseconds on a LAN to the deadline after which it is given up (60 s). */
+const callBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+/** What is known of one provider. */
+export interface ProviderCells {
+  readonly outcomes: CounterCells<CallOutcome>
+  readonly durations: DurationCells
+  /** Whether it answered the last call; false before the first answer. */
+  up: boolean
+}
+
+/** An answer to a scrape. */
+export interface MetricsText {
+  readonly contentType: string
+  readonly body: string
+}
+
+/**
+ * Counts in plain fields and hands them to the metrics library at a scrape. The library is loaded by the first scrape,
+ * or by `load()`: it costs some tens of milliseconds, which nobody who waits for the sidecar to start should pay.
+ */
+export class Metrics implements Pick<SecretsObserver, 'called' | 'rotated'> {
+  readonly version: string
+  readonly cache: MetricsSource
+  readonly routes = new Map<string, RouteCells>()
+  readonly reads = new CounterCells<CacheResult>(cacheResults)
+  readonly providers = new Map<string, ProviderCells>()
+  /** Of declared secrets, by name. */
+  readonly rotations = new CounterCells<string>()
+  /** Of all pattern secrets together: their names are the backend's, and too many for labels. */
+  patternRotations = 0
+  #text: Promise<PrometheusText> | undefined
+
+  constructor(options: MetricsOptions) {
+    this.version = options.version
+    this.cache = options.cache
+    for (const provider of options.providers) this.#provider(provider)
+  }
+
+  /** The cells of a route; the label is its template, so that names in paths do not become label values. */
+  route(label: string): RouteCells {
+    return getOrAdd(this.routes, label, () => new RouteCells())
+  }
+
+  /** A request for a secret's value was looked up. */
+  cacheRead(result: CacheResult): void {
+    this.reads.increase(result)
+  }
+
+  /** A call to a provider ended. */
+  called({ provider, outcome, durationMs }: { provider: string; outcome: CallOutcome; durationMs: number }): void {
+    const cells = this.#provider(provider)
+    cells.outcomes.increase(outcome)
+    cells.durations.observe(durationMs)
+    // A backend that refuses or throttles is up; what it says is in the outcomes.
+    cells.up = outcome !== 'unavailable'
+  }
+
+  rotated({ secret, declared }: { secret: string; declared: boolean }): void {
+    if (declared) this.rotations.increase(secret)
+    else this.patternRotations += 1
+  }
+
+  /** Loads the metrics library ahead of the first scrape and begins to watch the event loop and the collector. */
+  async load(): Promise<void> {
+    await this.#loaded()
+  }
+
+  /** The metrics in Prometheus' text format. */
+  async render(): Promise<MetricsText> {
+    const text = await this.#loaded()
+    return await text.render()
+  }
+
+  #loaded(): Promise<PrometheusText> {
+    this.#text ??= import('./registry.ts').then(({ PrometheusText }) => new PrometheusText(this))
+    return this.#text
+  }
+
+  #provider(name: string): ProviderCells {
+    return getOrAdd(this.providers, name, () => ({
+      outcomes: new CounterCells(callOutcomes),
+      durations: new DurationCells(callBounds),
+      up: false,
+    }))
+  }
+}
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  return new Metrics(options)
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = make()
+    map.set(key, value)
+  }
+  return value
+}

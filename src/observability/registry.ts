@@ -1,0 +1,219 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client'
+import { secretStates } from '../secrets/reading.ts'
+import type { DurationCells } from './cells.ts'
+import type { Metrics, MetricsText } from './metrics.ts'
+
+/** Gauges of the default set whose names end like a counter's, which `promtool check metrics` rightly dislikes. */
+const misnamed = ['nodejs_active_resources_total', 'nodejs_active_handles_total', 'nodejs_active_requests_total']
+
+/** The metrics as Prometheus reads them. Every number is read from its source at the scrape. */
+export class PrometheusText {
+  readonly #registry = new Registry()
+
+  constructor(metrics: Metrics) {
+    collectDefaultMetrics({ register: this.#registry })
+    for (const name of misnamed) this.#registry.removeSingleMetric(name)
+    const registers = [this.#registry]
+    buildInfo(registers, metrics)
+    secrets(registers, metrics)
+    providers(registers, metrics)
+    cache(registers, metrics)
+    requests(registers, metrics)
+  }
+
+  async render(): Promise<MetricsText> {
+    return { contentType: this.#registry.contentType, body: await this.#registry.metrics() }
+  }
+}
+
+function buildInfo(registers: Registry[], metrics: Metrics): void {
+  new Gauge({
+    name: 'sidekeep_build_info',
+    help: 'Always 1; the labels say which Sidekeep runs on which Node.',
+    labelNames: ['version', 'node'],
+    registers,
+  }).set({ version: metrics.version, node: process.versions.node }, 1)
+}
+
+function secrets(registers: Registry[], metrics: Metrics): void {
+  // Pattern secrets get no label: their names are the backend's, and their number is not bounded by the configuration.
+  const declared = () => metrics.cache.statuses().filter((status) => status.declared)
+  new Gauge({
+    name: 'sidekeep_secret_last_success_timestamp_seconds',
+    help: 'When the provider last confirmed the value that is held of a declared secret.',
+    labelNames: ['secret', 'provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, provider, confirmedAt } of declared()) {
+        if (confirmedAt !== undefined) this.set({ secret: name, provider }, confirmedAt / 1_000)
+      }
+    },
+  })
+  new Gauge({
+    name: 'sidekeep_secret_expiry_timestamp_seconds',
+    help: 'When a declared secret stops being served unless its provider confirms it before.',
+    labelNames: ['secret', 'provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, provider, expiresAt } of declared()) {
+        if (expiresAt !== undefined) this.set({ secret: name, provider }, expiresAt / 1_000)
+      }
+    },
+  })
+  new Gauge({
+    name: 'sidekeep_secret_state',
+    help: '1 for the state that a declared secret is in, 0 for the others.',
+    labelNames: ['secret', 'state'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, state: current } of declared()) {
+        for (const state of secretStates) this.set({ secret: name, state }, state === current ? 1 : 0)
+      }
+    },
+  })
+  new Counter({
+    name: 'sidekeep_secret_rotations_total',
+    help: 'Refreshes that brought a different value; without a label, those of all pattern secrets together.',
+    labelNames: ['secret'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name } of declared()) this.inc({ secret: name }, metrics.rotations.get(name))
+      this.inc({}, metrics.patternRotations)
+    },
+  })
+}
+
+function providers(registers: Registry[], metrics: Metrics): void {
+  new Counter({
+    name: 'sidekeep_refresh_total',
+    help: 'Calls to a provider, by how they ended.',
+    labelNames: ['provider', 'outcome'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [provider, { outcomes }] of metrics.providers) {
+        for (const [outcome, count] of outcomes.entries()) this.inc({ provider, outcome }, count)
+      }
+    },
+  })
+  new PreparedHistogram(registers, {
+    name: 'sidekeep_refresh_duration_seconds',
+    help: 'How long calls to a provider took.',
+    label: 'provider',
+    series: () => [...metrics.providers].map(([provider, cells]) => [provider, cells.durations]),
+  })
+  new Gauge({
+    name: 'sidekeep_provider_up',
+    help: '1 when the provider answered the last call, whatever it said; 0 when it did not, or was not called yet.',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [provider, { up }] of metrics.providers) this.set({ provider }, up ? 1 : 0)
+    },
+  })
+}
+
+function cache(registers: Registry[], metrics: Metrics): void {
+  new Counter({
+    name: 'sidekeep_cache_requests_total',
+    help: "Requests for a secret's value, by how they met the cache.",
+    labelNames: ['result'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [result, count] of metrics.reads.entries()) this.inc({ result }, count)
+    },
+  })
+  new Gauge({
+    name: 'sidekeep_cache_entries',
+    help: 'Secrets whose value is held.',
+    registers,
+    collect() {
+      this.set(metrics.cache.stats().entries)
+    },
+  })
+  new Gauge({
+    name: 'sidekeep_cache_bytes',
+    help: 'Size of the held values with what belongs to them.',
+    registers,
+    collect() {
+      this.set(metrics.cache.stats().bytes)
+    },
+  })
+}
+
+function requests(registers: Registry[], metrics: Metrics): void {
+  new Counter({
+    name: 'sidekeep_api_requests_total',
+    help: 'Requests to the API and the ops listener, by route template; status 499: the caller left before the answer.',
+    labelNames: ['route', 'method', 'status'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [route, cells] of metrics.routes) {
+        for (const { method, status, count } of cells.requests()) this.inc({ route, method, status }, count)
+      }
+    },
+  })
+  new PreparedHistogram(registers, {
+    name: 'sidekeep_api_request_duration_seconds',
+    help: 'From the routing of a request until its answer was handed to the socket.',
+    label: 'route',
+    series: () => [...metrics.routes].map(([route, cells]) => [route, cells.durations]),
+  })
+}
+
+interface PreparedHistogramOptions {
+  readonly name: string
+  readonly help: string
+  readonly label: string
+  readonly series: () => [labelValue: string, cells: DurationCells][]
+}
+
+/** A histogram whose buckets are counted elsewhere. */
+class PreparedHistogram extends Histogram<string> {
+  readonly #options: PreparedHistogramOptions
+
+  constructor(registers: Registry[], options: PreparedHistogramOptions) {
+    super({ name: options.name, help: options.help, labelNames: [options.label], registers })
+    this.#options = options
+  }
+
+  override async get() {
+    const { name, help } = this.#options
+    return {
+      name,
+      help,
+      type: 'histogram' as const,
+      aggregator: 'sum' as const,
+      collect: () => {},
+      values: this.#options.series().flatMap(([labelValue, cells]) => this.#values(labelValue, cells)),
+    }
+  }
+
+  /** The registry prefers this method of the library's own histograms over `get`. */
+  getForPromString() {
+    return this.get()
+  }
+
+  #values(labelValue: string, cells: DurationCells) {
+    const { name, label } = this.#options
+    const labels = { [label]: labelValue }
+    let cumulative = 0
+    const buckets = cells.bounds.map((bound, place) => {
+      cumulative += cells.counts[place] ?? 0
+      return { metricName: `${name}_bucket`, labels: { ...labels, le: String(bound) }, value: cumulative }
+    })
+    return [
+      ...buckets,
+      { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: cells.count },
+      { metricName: `${name}_sum`, labels, value: cells.sum },
+      { metricName: `${name}_count`, labels, value: cells.count },
+    ]
+  }
+}

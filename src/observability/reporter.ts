@@ -1,0 +1,51 @@
+import type { SecretsObserver } from '../secrets/observer.ts'
+import type { SecretState } from '../secrets/reading.ts'
+import type { Logger } from './log.ts'
+import type { Metrics } from './metrics.ts'
+
+/** How loud a change of state is: what callers feel is a warning, what they cannot live without an error. */
+const levelOf: Record<SecretState, 'info' | 'warn' | 'error'> = {
+  fresh: 'info',
+  stale: 'warn',
+  expired: 'error',
+  missing: 'warn',
+  'not-loaded': 'warn',
+}
+
+/**
+ * Tells the log and the metrics what happens to secrets: one line a rotation, a failure, a recovery and a change of
+ * state; none for a refresh that went well. Never a value.
+ */
+export function createReporter(log: Logger, metrics: Pick<Metrics, 'called' | 'rotated'>): SecretsObserver {
+  return {
+    called(event) {
+      metrics.called(event)
+      const durationMs = Math.round(event.durationMs)
+      log.debug({ provider: event.provider, outcome: event.outcome, durationMs }, 'provider called')
+    },
+    failed({ provider, secrets, error, attempt, nextTryMs, declared }) {
+      const { kind, reason, message } = error
+      // Callers choose the names of pattern secrets, and may choose many: those lines are not for every day.
+      log[declared ? 'warn' : 'debug'](
+        { provider, secrets, kind, reason, error: message, attempt, nextTryMs: Math.round(nextTryMs) },
+        'refresh failed',
+      )
+    },
+    recovered({ provider, secrets, attempts }) {
+      log.info({ provider, secrets, attempts }, 'refresh recovered')
+    },
+    loaded({ secret, provider, version }) {
+      log.debug({ secret, provider, version }, 'secret loaded')
+    },
+    rotated(event) {
+      metrics.rotated(event)
+      const { secret, provider, version, previousVersion } = event
+      log.info({ secret, provider, version, previousVersion }, 'secret rotated')
+    },
+    stateChanged({ secret, provider, from, to }) {
+      // The first load of each secret is no news at `info`: the line "ready" stands for all of them.
+      const level = from === 'not-loaded' && to === 'fresh' ? 'debug' : levelOf[to]
+      log[level]({ secret, provider, from, to }, `secret is ${to}`)
+    },
+  }
+}

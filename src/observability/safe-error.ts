@@ -1,0 +1,36 @@
+import { CodedError } from '../errors.ts'
+import { ProviderError } from '../secrets/provider.ts'
+
+/** What may be said of an error, whatever it is. */
+export interface SafeError {
+  readonly name: string
+  readonly code?: string
+  readonly message?: string
+  readonly stack?: string
+}
+
+/**
+ * What may be logged of an error. Only the messages of our own errors and of the operating system's are known not to
+ * quote data: those of a JSON parser, say, quote the text they could not parse. Of any other error only the kind and the
+ * place are told. Causes are never followed.
+ */
+export function safeError(error: unknown): SafeError {
+  if (!(error instanceof Error)) return { name: typeof error }
+  const { name } = error
+  if (error instanceof CodedError) return { name, code: error.code, message: error.message }
+  if (error instanceof ProviderError) {
+    return { name, code: `${error.kind}/${error.reason}`, message: error.message }
+  }
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  const isSystemError = code !== undefined && 'syscall' in error
+  const frames = error.stack
+    ?.split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n')
+  return {
+    name,
+    ...(code === undefined ? {} : { code }),
+    ...(isSystemError ? { message: error.message } : {}),
+    ...(frames === undefined || frames === '' ? {} : { stack: frames }),
+  }
+}

@@ -1,0 +1,173 @@
+import type { HttpProviderConfig } from '../../config/schema.ts'
+import type { StringSource } from '../../config/source.ts'
+import { CodedError } from '../../errors.ts'
+import { type ProviderContext, ProviderError, type ProviderErrorReason } from '../../secrets/provider.ts'
+import { shown } from './address.ts'
+import { Conditional } from './conditional.ts'
+import { Connection, type Lease, UnusableAuthority } from './connection.ts'
+import { withDeadline } from './deadline.ts'
+import { type Answer, exchange } from './exchange.ts'
+import { transportFailure } from './failure.ts'
+import { isRedirect, nextHop } from './redirect.ts'
+import { statusFailure } from './status.ts'
+
+/** A complete answer with the status 200, or what a 304 says is still current. */
+export interface Page {
+  readonly body: Buffer
+  readonly contentType: string | undefined
+  readonly etag: string | undefined
+}
+
+/** What a Bearer token may hold: no space, nothing outside visible ASCII (RFC 6750, section 2.1, read generously). */
+const tokenForm = /^[!-~]+$/
+
+/** GET with the provider's credentials, under one deadline, with redirects and conditional requests. */
+export class HttpClient {
+  readonly #config: HttpProviderConfig
+  readonly #context: ProviderContext
+  readonly #connection: Connection
+  readonly #conditional = new Conditional()
+
+  constructor(config: HttpProviderConfig, context: ProviderContext, origin: string) {
+    this.#config = config
+    this.#context = context
+    this.#connection = new Connection({ origin, timeout: config.timeout })
+  }
+
+  /** How messages name a request. */
+  place(url: URL): string {
+    return `provider "${this.#context.name}": GET ${shown(url)}`
+  }
+
+  /** Rejects with a ProviderError. `key` is the key that the URL is for, or undefined where it is a list. */
+  async get(url: URL, key: string | undefined, signal: AbortSignal): Promise<Page> {
+    const { timeout } = this.#config
+    const place = this.place(url)
+    return await withDeadline(
+      {
+        clock: this.#context.clock,
+        timeout,
+        signal,
+        onTimeout: () => {
+          const words = `no complete answer within ${timeout} ms. Check the backend, or raise timeout.`
+          return new ProviderError('unavailable', 'timeout', `${place}: ${words}`)
+        },
+        onAbort: () => new ProviderError('unavailable', 'aborted', `${place}: the request was given up.`),
+      },
+      (inner) => this.#fetch(url, key, inner),
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close()
+    this.#conditional.clear()
+  }
+
+  async #fetch(url: URL, key: string | undefined, signal: AbortSignal): Promise<Page> {
+    const path = `${url.pathname}${url.search}`
+    const known = this.#conditional.get(path)
+    const place = this.place(url)
+    const headers = await this.#headers(place)
+    if (known !== undefined) headers['if-none-match'] = known.etag
+    const answer = await this.#follow(url, headers, signal)
+
+    if (answer.status === 304 && known !== undefined) {
+      return { body: known.body.reveal(), contentType: known.contentType, etag: known.etag }
+    }
+    if (answer.status !== 200) {
+      throw statusFailure({ place, key }, answer, this.#context.clock.wall())
+    }
+    const page = pageOf(answer, place)
+    this.#conditional.set(path, page.etag, page.contentType, page.body)
+    return page
+  }
+
+  /** Sends the request and follows redirects within the origin. */
+  async #follow(url: URL, headers: Record<string, string>, signal: AbortSignal): Promise<Answer> {
+    const { maxBody } = this.#config
+    const place = this.place(url)
+    const lease = await this.#lease(place)
+    try {
+      for (let at = url, hops = 0; ; hops++) {
+        const path = `${at.pathname}${at.search}`
+        const answer = await exchange(lease.pool, { path, headers, place: this.place(at), maxBody }, signal)
+        if (!isRedirect(answer)) return answer
+        at = nextHop(at, answer, hops, place)
+      }
+    } finally {
+      lease.release()
+    }
+  }
+
+  async #lease(place: string): Promise<Lease> {
+    const { ca } = this.#config
+    const pem = ca === undefined ? undefined : await this.#read(ca, 'ca', place)
+    try {
+      return this.#connection.lease(pem)
+    } catch (error) {
+      if (!(error instanceof UnusableAuthority)) throw transportFailure(place, error)
+      const words = `ca, from ${ca?.describe()}, is not usable: ${error.message}.`
+      throw new ProviderError('unavailable', 'credential', `${place}: ${words}`)
+    }
+  }
+
+  async #headers(place: string): Promise<Record<string, string>> {
+    const { token, headers = {} } = this.#config
+    const all: Record<string, string> = {
+      accept: 'application/json, */*;q=0.5',
+      // Compression beside a secret tells its length apart; and a bound on bytes should be one on what is unpacked.
+      'accept-encoding': 'identity',
+      'user-agent': 'sidekeep',
+    }
+    for (const [name, source] of Object.entries(headers)) {
+      all[name.toLowerCase()] = await this.#read(source, `headers.${name}`, place)
+    }
+    if (token !== undefined) {
+      const value = (await this.#read(token, 'token', place)).trim()
+      if (!tokenForm.test(value)) {
+        throw credential(place, `token, from ${token.describe()}, holds what no bearer token can.`)
+      }
+      all.authorization = `Bearer ${value}`
+    }
+    return all
+  }
+
+  async #read(source: StringSource, what: string, place: string): Promise<string> {
+    try {
+      return await source.read()
+    } catch (error) {
+      // The message of a coded error is made to be shown; what else may be thrown is not known to be.
+      const words = error instanceof CodedError ? error.message : `${source.describe()} cannot be read.`
+      throw credential(place, `${what}: ${words}`)
+    }
+  }
+}
+
+/** The parts of a 200 that count. Throws where the body is not what was asked for. */
+function pageOf({ headers, body }: Answer, place: string): Page {
+  const malformed = (words: string): ProviderError => unavailable('malformed', place, words)
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') {
+    throw malformed('the answer is compressed, although "Accept-Encoding: identity" was sent. Turn that off.')
+  }
+  if (body.length === 0) throw malformed('the answer is empty.')
+  const contentType = headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+  if (contentType === 'text/html') {
+    throw malformed('the answer is HTML: a login or error page? Check url and token.')
+  }
+  // A body that ends with the connection looks complete wherever it was cut off.
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) {
+    throw malformed(
+      'the answer has neither Content-Length nor chunks, so nobody can tell whether it is complete.',
+    )
+  }
+  return { body, contentType, etag: headers.etag }
+}
+
+function credential(place: string, words: string): ProviderError {
+  return unavailable('credential', place, words)
+}
+
+function unavailable(reason: ProviderErrorReason, place: string, words: string): ProviderError {
+  return new ProviderError('unavailable', reason, `${place}: ${words}`)
+}

@@ -1,0 +1,86 @@
+import {
+  type Fetched,
+  type Provider,
+  ProviderError,
+  type ProviderErrorReason,
+} from '../../secrets/provider.ts'
+import { notFound } from '../shared/narrow.ts'
+import type { Address } from './address.ts'
+import { asProviderError, parseSingle } from './answer.ts'
+import type { HttpClient } from './client.ts'
+import { connections } from './connection.ts'
+
+/** These say of the backend, not of one key, that asking on is of no use now. */
+const ofBackend: ReadonlySet<ProviderErrorReason> = new Set([
+  'refused',
+  'dns',
+  'tls',
+  'throttled',
+  'credential',
+])
+
+/**
+ * A backend with one URL a key. As many requests are under way as there are connections, each with the whole `timeout`
+ * for itself. Where the backend as a whole fails, the remaining keys get its failure without being asked for: a
+ * thousand keys must not mean a thousand time-outs, nor a thousand calls to a backend that asked for fewer.
+ */
+export function perKeyProvider(client: HttpClient, address: Address, name: string): Provider {
+  async function fetchOne(key: string, signal: AbortSignal): Promise<Fetched> {
+    const url = address.of(key)
+    if (url === undefined) throw notFound(`provider "${name}"`, key)
+    const page = await client.get(url, key, signal)
+    try {
+      return parseSingle(page)
+    } catch (error) {
+      throw asProviderError(error, client.place(url))
+    }
+  }
+
+  return {
+    async fetch(keys, signal) {
+      const results = new Map<string, Fetched | ProviderError>()
+      const waiting = [...new Set(keys)].values()
+      const health = new Health()
+      const work = async (): Promise<void> => {
+        for (const key of waiting) {
+          const result = health.failure ?? (await settled(fetchOne(key, signal)))
+          results.set(key, result)
+          health.saw(result)
+        }
+      }
+      await Promise.all(Array.from({ length: connections }, work))
+      const aborted = [...results.values()].find((r) => r instanceof ProviderError && r.reason === 'aborted')
+      if (aborted !== undefined) throw aborted
+      return results
+    },
+    close: () => client.close(),
+  }
+}
+
+/** Whether the backend as a whole still answers. */
+class Health {
+  /** What the backend as a whole fails with. */
+  failure: ProviderError | undefined
+  #inARow = 0
+
+  saw(result: Fetched | ProviderError): void {
+    if (!(result instanceof ProviderError) || result.kind === 'missing' || result.kind === 'denied') {
+      this.#inARow = 0
+      return
+    }
+    // One key may hang or break alone; as many in a row as there are connections are no accident.
+    this.#inARow++
+    if (ofBackend.has(result.reason) || result.reason === 'aborted' || this.#inARow >= connections) {
+      this.failure ??= result
+    }
+  }
+}
+
+async function settled(fetching: Promise<Fetched>): Promise<Fetched | ProviderError> {
+  try {
+    return await fetching
+  } catch (error) {
+    if (error instanceof ProviderError) return error
+    throw error
+  }
+}

@@ -1,0 +1,74 @@
+import { isUtf8 } from 'node:buffer'
+import { SecretValue } from '../../secrets/secret.ts'
+import { Malformed } from './malformed.ts'
+
+/** Numbers that a double cannot hold exactly keep their spelling: ECMAScript's JSON.parse with source text access. */
+interface RawJson {
+  readonly rawJSON: string
+}
+
+declare global {
+  // TypeScript's library does not have these yet; Node has since version 22.
+  interface JSON {
+    parse(
+      text: string,
+      reviver: (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown,
+    ): unknown
+    rawJSON(text: string): RawJson
+    isRawJSON(value: unknown): value is RawJson
+  }
+}
+
+/**
+ * Parses JSON in UTF-8 (RFC 8259, section 8.1). A number keeps its exact spelling for `jsonSecret`: `12345678901234567890`
+ * or `1.50` would come back changed from a double, and a secret that changed silently is worse than none.
+ * Throws `Malformed`, which quotes nothing of the input.
+ */
+export function parseJson(bytes: Buffer): unknown {
+  const text = utf8Text(bytes)
+  try {
+    return JSON.parse(text, (_key, value, { source }) =>
+      typeof value === 'number' && source !== undefined && source !== String(value)
+        ? JSON.rawJSON(source)
+        : value,
+    )
+  } catch {
+    throw new Malformed('it is not valid JSON')
+  }
+}
+
+/** Text of UTF-8 bytes, without a byte order mark. Throws `Malformed`. */
+export function utf8Text(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new Malformed('it is not valid UTF-8')
+  const text = bytes.toString('utf8')
+  return text.startsWith('\ufeff') ? text.slice(1) : text
+}
+
+/** True for a JSON object: neither an array, nor null, nor a number that kept its spelling. */
+export function isJsonObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
+}
+
+/** The number that a parsed JSON value is, or undefined. */
+export function jsonNumber(value: unknown): number | undefined {
+  if (typeof value === 'number') return value
+  return JSON.isRawJSON(value) && /^[-\d]/.test(value.rawJSON) ? Number(value.rawJSON) : undefined
+}
+
+/** A string as it is, anything else JSON-encoded. Throws `Malformed` for what has no UTF-8 form. */
+export function jsonSecret(value: unknown): SecretValue {
+  if (typeof value === 'string') {
+    // Half of a surrogate pair would silently become U+FFFD in UTF-8.
+    if (!value.isWellFormed()) throw new Malformed('a value is not well-formed Unicode')
+    return SecretValue.fromText(value)
+  }
+  return SecretValue.fromText(encodeJson(value))
+}
+
+function encodeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    throw new Malformed('a value is nested too deeply')
+  }
+}
