@@ -102,6 +102,33 @@ const table = {
     title: 'Shutting down',
     message: 'The sidecar is shutting down.',
   },
+  // What a client of the proxy can meet. The application's own errors pass through and carry none of these codes.
+  SIDEKEEP_UPSTREAM_UNREACHABLE: {
+    status: 502,
+    title: 'Application not reachable',
+    message: 'The application behind this proxy cannot be connected to.',
+  },
+  SIDEKEEP_UPSTREAM_FAILED: {
+    status: 502,
+    title: 'Application failed to answer',
+    message: 'The application behind this proxy ended the connection without a valid answer.',
+  },
+  SIDEKEEP_UPSTREAM_TIMED_OUT: {
+    status: 504,
+    title: 'Application timed out',
+    message: 'The application behind this proxy did not answer in time.',
+  },
+  SIDEKEEP_RATE_LIMITED: {
+    status: 429,
+    title: 'Too many requests',
+    message: 'The limit "%s" is used up. Ask again after the time in Retry-After.',
+  },
+  SIDEKEEP_UPGRADE_NOT_SUPPORTED: {
+    status: 501,
+    title: 'Upgrade not supported',
+    message: 'This proxy does not forward WebSocket connections.',
+  },
+
   SIDEKEEP_INTERNAL: {
     status: 500,
     title: 'Internal error',

@@ -1,6 +1,7 @@
-import { lstat, unlink } from 'node:fs/promises'
+import { lstat, stat, unlink } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
+import { dirname } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import type { Listen } from './config/listen.ts'
 import { CodedError } from './errors.ts'
@@ -25,7 +26,7 @@ export async function openListener(app: FastifyInstance, options: ListenOptions)
     if (listen.kind === 'unix') await listenOnSocket(app, listen.path, socketMode)
     else await app.listen({ host: listen.host, port: listen.port, listenTextResolver: () => '' })
   } catch (error) {
-    const { what, remedy } = explain(error, name)
+    const { what, remedy } = explain(await codeOf(error, listen), name)
     throw new CodedError('SIDEKEEP_LISTEN_FAILED', [name, describeListen(listen), what, remedy], {
       cause: error,
     })
@@ -85,10 +86,33 @@ const explanations: Record<string, { what: string; remedy: (name: string) => str
     what: 'the folder of the socket does not exist',
     remedy: (name) => `Create it, or choose another path with ${name}.listen.`,
   },
+  ENOTSOCK: {
+    what: 'a file that is no socket lies there',
+    remedy: (name) => `Remove it, or choose another path with ${name}.listen.`,
+  },
 }
 
-function explain(error: unknown, name: string): { what: string; remedy: string } {
+/** libuv says EACCES where a socket's folder does not exist, and EADDRINUSE whatever lies at its path. */
+async function codeOf(error: unknown, listen: Listen): Promise<string> {
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+  if (listen.kind === 'unix' && code === 'EACCES') {
+    return (await exists(dirname(listen.path))) ? code : 'ENOENT'
+  }
+  if (listen.kind === 'unix' && code === 'EADDRINUSE') {
+    const stats = await lstat(listen.path).catch(() => undefined)
+    return stats?.isSocket() === false ? 'ENOTSOCK' : code
+  }
+  return code
+}
+
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  )
+}
+
+function explain(code: string, name: string): { what: string; remedy: string } {
   const known = explanations[code]
   if (known === undefined) return { what: code, remedy: `Check ${name}.listen.` }
   return { what: `${known.what} (${code})`, remedy: known.remedy(name) }

@@ -7,6 +7,7 @@ import type { Listen } from './config/listen.ts'
 import type { Config } from './config/schema.ts'
 import { describeListen, openListener } from './listener.ts'
 import type { Logger } from './observability/log.ts'
+import type { Metrics } from './observability/metrics.ts'
 import { createMetrics } from './observability/metrics.ts'
 import { createReporter } from './observability/reporter.ts'
 import { createProvider } from './providers/registry.ts'
@@ -32,8 +33,8 @@ export interface Addresses {
   readonly proxy?: string
 }
 
-/** How long a keep-alive connection that is in use gets to learn, from an answer, that it is about to end. */
-const drainMs = 100
+/** How long after ready the metrics library is loaded, in milliseconds: it takes some tens of them. */
+const metricsLoadDelay = 1_000
 
 export class Sidecar {
   readonly #config: Config
@@ -41,6 +42,7 @@ export class Sidecar {
   readonly #clock: Clock
   readonly #cache: SecretCache
   readonly #refresher: Refresher
+  readonly #metrics: Metrics
   readonly #sources: ReadonlyMap<string, Source>
   readonly #api: FastifyInstance
   readonly #ops: FastifyInstance | undefined
@@ -70,11 +72,12 @@ export class Sidecar {
     this.#log = log
     this.#clock = clock
     this.#sources = sources
-    const metrics = createMetrics({
+    this.#metrics = createMetrics({
       version,
       providers: Object.keys(config.providers),
       cache: { statuses: () => this.#cache.statuses(), stats: () => this.#cache.stats() },
     })
+    const metrics = this.#metrics
     const reporter = createReporter(log, metrics)
     const observer = {
       ...reporter,
@@ -141,7 +144,8 @@ export class Sidecar {
         this.#bound.ops = await openListener(this.#ops, { name: 'ops', listen: ops.listen })
       }
     } catch (error) {
-      await this.stop()
+      this.#stopping = true
+      await this.#closeAll()
       throw error
     }
     this.#refresher.start()
@@ -168,8 +172,11 @@ export class Sidecar {
       this.stage = 'linger'
       await this.#wait(linger)
     }
+    await this.#closeAll()
+  }
+
+  async #closeAll(): Promise<void> {
     this.stage = 'closing the api listener'
-    if (this.#bound.api !== undefined) await this.#wait(drainMs)
     await this.#api.close()
     this.stage = 'closing the providers'
     this.#refresher.stop()
@@ -195,9 +202,12 @@ export class Sidecar {
   }
 
   #checkReady(): void {
-    if (this.#isReady || this.#bound.api === undefined || !this.#cache.required.held) return
+    if (this.#isReady || this.#stopping || this.#bound.api === undefined) return
+    if (!this.#cache.required.held) return
     this.#isReady = true
     this.#ready.resolve()
+    // Ahead of the first scrape, but not while whoever waited for the start has the first questions.
+    this.#clock.setTimer(() => void this.#metrics.load(), metricsLoadDelay)
   }
 }
 

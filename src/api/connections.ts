@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 /** While closing, how often connections that have become idle are closed, in milliseconds. */
 const sweepInterval = 25
@@ -7,7 +8,9 @@ const sweepInterval = 25
  * How long callers with a kept-alive connection have to send one more request and learn from its answer that the
  * connection ends (RFC 9112, section 9.6), in milliseconds. Closed at once, a request on its way would be lost.
  */
-const farewell = 250
+const farewell = 500
+/** While callers are still leaving, one after another, how many times as long they all have. */
+const longestFarewell = 5
 /** Beyond the cap this many connections are still taken on, to answer them 503 and to answer probes, in percent. */
 const headroom = 25
 
@@ -44,8 +47,10 @@ export class Connections {
   async close(): Promise<void> {
     this.#closing = true
     if (!this.#server.listening) return
-    await this.#quiet(farewell)
-    const sweep = setInterval(() => this.#server.closeIdleConnections(), sweepInterval)
+    await this.#partings()
+    const sweep = setInterval(() => {
+      setImmediate(() => this.#server.closeIdleConnections())
+    }, sweepInterval)
     // Node takes a connection that never sent anything for busy.
     const silent = setTimeout(() => this.#destroySilent(), farewell)
     this.#server.once('close', () => {
@@ -62,6 +67,22 @@ export class Connections {
       this.#beyond.delete(socket)
       if (this.#open.size === 0) this.#emptied?.()
     })
+  }
+
+  /** Resolves when those who were connected have left, or when for a while none of them did. */
+  async #partings(): Promise<void> {
+    const connected = [...this.#open]
+    const staying = (): number => connected.filter((socket) => this.#open.has(socket)).length
+    let before: number
+    let rounds = 0
+    do {
+      before = staying()
+      await this.#quiet(farewell)
+      // Timers run before what has arrived is read: without another turn of the event loop, a connection whose
+      // request waits to be read would pass for idle, and on a busy machine that is most of them.
+      await nextTurn()
+      rounds += 1
+    } while (staying() > 0 && staying() < before && rounds < longestFarewell)
   }
 
   /** Resolves when no connection is open, or after `ms`. */

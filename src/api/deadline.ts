@@ -5,7 +5,11 @@ import type { Clock } from '../secrets/clock.ts'
  *
  * @returns what the work brought, or undefined after `ms` milliseconds
  */
-export async function within<T extends object>(clock: Clock, ms: number, work: Promise<T>): Promise<T | undefined> {
+export async function within<T extends object>(
+  clock: Clock,
+  ms: number,
+  work: Promise<T>,
+): Promise<T | undefined> {
   const { promise: late, resolve } = Promise.withResolvers<undefined>()
   const timer = clock.setTimer(() => resolve(undefined), ms)
   try {

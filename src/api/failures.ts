@@ -1,9 +1,9 @@
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { Socket } from 'node:net'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { CodedError } from '../errors.ts'
+import { rawResponse } from '../problem.ts'
 import type { Check } from './guard.ts'
 import type { ApiLog, RouteMeter } from './ports.ts'
-import { rawResponse } from './problem.ts'
 import { sendProblem } from './respond.ts'
 import { bodyLimit, maxHeaderSize, requestTimeout } from './server-options.ts'
 
@@ -27,8 +27,7 @@ export class Failures {
       this.unrouted(request, reply)
       return
     }
-    const coded = this.#coded(error)
-    sendProblem(request, reply, coded, coded.status === 413 ? ['Connection', 'close'] : [])
+    sendProblem(request, reply, this.#coded(error))
   }
 
   /** For what no route takes: 405 where the path is right and the method is not. */
@@ -39,16 +38,18 @@ export class Failures {
       return
     }
     const allow = allowedMethods(request)
-    if (allow.length === 0) sendProblem(request, reply, new CodedError('SIDEKEEP_ROUTE_NOT_FOUND', [pathOf(request)]))
-    else {
+    if (allow.length > 0) {
       const error = new CodedError('SIDEKEEP_METHOD_NOT_ALLOWED', [request.method])
       sendProblem(request, reply, error, ['Allow', allow.join(', ')])
+      return
     }
+    sendProblem(request, reply, new CodedError('SIDEKEEP_ROUTE_NOT_FOUND', [pathOf(request)]))
   }
 
   /** For a path that the router cannot read. No hook has run. */
   readonly unreadable = (_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
-    const detail = 'The path is not a valid URL path: a percent sign stands for itself only as %25, text is UTF-8.'
+    const detail =
+      'The path is not a valid URL path: a percent sign stands for itself only as %25, text is UTF-8.'
     sendProblem(request, reply, this.#door(request.raw) ?? new CodedError('SIDEKEEP_BAD_REQUEST', [detail]))
   }
 
@@ -66,7 +67,8 @@ export class Failures {
   #coded(error: unknown): CodedError {
     if (error instanceof CodedError) return error
     const { code, statusCode } = fastifyError(error)
-    if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new CodedError('SIDEKEEP_REQUEST_TOO_LARGE', [bodyLimit])
+    if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+      return new CodedError('SIDEKEEP_REQUEST_TOO_LARGE', [bodyLimit])
     if (statusCode !== undefined && statusCode < 500) {
       return new CodedError('SIDEKEEP_BAD_REQUEST', ['The request could not be read in full.'])
     }
@@ -107,6 +109,8 @@ function fastifyError(error: unknown): { code?: unknown; statusCode?: number } {
   if (!(error instanceof Error)) return {}
   return {
     ...('code' in error ? { code: error.code } : {}),
-    ...('statusCode' in error && typeof error.statusCode === 'number' ? { statusCode: error.statusCode } : {}),
+    ...('statusCode' in error && typeof error.statusCode === 'number'
+      ? { statusCode: error.statusCode }
+      : {}),
   }
 }

@@ -57,7 +57,8 @@ function withinSize({ headers }: IncomingMessage): CodedError | undefined {
 function notForwarded({ rawHeaders }: IncomingMessage): CodedError | undefined {
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]
-    if (name !== undefined && isForwardingHeader(name)) return new CodedError('SIDEKEEP_FORWARDED_REQUEST', [name])
+    if (name !== undefined && isForwardingHeader(name))
+      return new CodedError('SIDEKEEP_FORWARDED_REQUEST', [name])
   }
   return undefined
 }

@@ -33,7 +33,8 @@ function bestFit(accept: string, form: Form): Fit {
   let best: Fit = { quality: 0, specificity: -1 }
   for (const type of types[form]) {
     const fit = fitOf(accept, type)
-    if (fit.quality > best.quality || (fit.quality === best.quality && fit.specificity > best.specificity)) best = fit
+    if (fit.quality > best.quality || (fit.quality === best.quality && fit.specificity > best.specificity))
+      best = fit
   }
   return best
 }

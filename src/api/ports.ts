@@ -1,5 +1,5 @@
 /** What the API needs of the rest of the program: narrow, so that a test can stand in for each part. */
-import type { CacheResult, MetricsText } from '../observability/metrics.ts'
+import type { CacheResult, MetricsText } from '../observability/metrics-state.ts'
 import type { Clock } from '../secrets/clock.ts'
 import type { Reading, RefreshResult, SecretStatus } from '../secrets/reading.ts'
 import type { Health } from './health.ts'

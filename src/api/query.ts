@@ -40,7 +40,11 @@ export function parseQuery<P extends QueryParameters>(parameters: P, raw: RawQue
   return values as QueryOf<P>
 }
 
-function parseValue(name: string, parameter: QueryParameter, raw: string | string[]): string | boolean | string[] {
+function parseValue(
+  name: string,
+  parameter: QueryParameter,
+  raw: string | string[],
+): string | boolean | string[] {
   if (parameter.type === 'array') return typeof raw === 'string' ? [raw] : raw
   if (typeof raw !== 'string') throw badRequest(`The query parameter "${name}" may be given only once.`)
   if (parameter.type === 'boolean') return parseBoolean(name, raw)

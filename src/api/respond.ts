@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { CodedError } from '../errors.ts'
+import { answerOf } from '../problem.ts'
 import type { Clock } from '../secrets/clock.ts'
 import type { Connections } from './connections.ts'
 import type { RouteMeter } from './ports.ts'
-import { answerOf } from './problem.ts'
 import type { RawQuery } from './query.ts'
 
 /** A request to one of our routes. `*` is the rest of the path, decoded once; `check` the name of a health check. */
@@ -54,7 +54,7 @@ export function send(
     meter.count(request.method, callerLeft, elapsed)
     return
   }
-  if (exchange.connections.closing && !response.hasHeader('Connection')) headers.push('Connection', 'close')
+  if (exchange.connections.closing && !headers.includes('Connection')) headers.push('Connection', 'close')
   response.writeHead(status, headers)
   if (body === undefined || request.method === 'HEAD') response.end()
   else response.end(body)
@@ -69,6 +69,8 @@ export function sendProblem(
   extra: readonly string[] = [],
 ): void {
   const { status, headers, body } = answerOf(error, extra)
+  // RFC 9110, section 15.5.2: a 401 says how to do better.
+  if (status === 401) headers.push('WWW-Authenticate', 'Sidekeep header="X-Sidekeep-Request"')
   // The rest of a body that nobody reads would have to be read before the connection could serve again.
   if (hasUnreadBody(request)) headers.push('Connection', 'close')
   send(request, reply, status, headers, body)

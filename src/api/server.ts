@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import Fastify from 'fastify'
 import { Connections } from './connections.ts'
 import { Failures } from './failures.ts'
@@ -18,12 +18,17 @@ import { bodyLimit, serverOptions } from './server-options.ts'
 
 /** The listener for the applications of this pod: secrets, and all of ops. Knows no process; the caller lets it listen. */
 export function createApi(deps: ApiDeps): FastifyInstance {
-  return createListener(deps, apiRoutes(deps), (connections) => createDoor(deps.config, connections))
+  const { demandTimeout, refreshTimeout } = deps.config
+  return createListener(deps, {
+    routes: apiRoutes(deps),
+    makeDoor: (connections) => createDoor(deps.config, connections),
+    longestWait: Math.max(demandTimeout, refreshTimeout),
+  })
 }
 
 /** The listener for the kubelet and Prometheus: probes and metrics, no secret and no secret's name in a probe. */
 export function createOps(deps: OpsDeps): FastifyInstance {
-  return createListener(deps, opsRoutes(deps), createOpsDoor)
+  return createListener(deps, { routes: opsRoutes(deps), makeDoor: createOpsDoor, longestWait: 0 })
 }
 
 /** All routes of the api listener. */
@@ -43,15 +48,18 @@ function opsRoutes(deps: OpsDeps): Route[] {
   return [...healthRoutes(deps.health), metricsRoute(deps.metrics)]
 }
 
-function createListener(
-  deps: OpsDeps,
-  routes: readonly Route[],
-  makeDoor: (connections: Connections) => Check,
-): FastifyInstance {
+interface Listener {
+  readonly routes: readonly Route[]
+  readonly makeDoor: (connections: Connections) => Check
+  /** How long a caller may have to wait for an answer, in milliseconds. */
+  readonly longestWait: number
+}
+
+function createListener(deps: OpsDeps, { routes, makeDoor, longestWait }: Listener): FastifyInstance {
   const failures = new Failures(deps.log)
   const unmatched = deps.metrics.route('unmatched')
   const app = Fastify({
-    ...serverOptions,
+    ...serverOptions(longestWait),
     frameworkErrors: failures.unreadable,
     clientErrorHandler: (error, socket) => failures.malformed(error, socket, unmatched),
   })
@@ -71,7 +79,12 @@ function createListener(
   return app
 }
 
-function addRoute(app: FastifyInstance, route: Route, door: Check | undefined, { metrics, clock }: OpsDeps): void {
+function addRoute(
+  app: FastifyInstance,
+  route: Route,
+  door: Check | undefined,
+  { metrics, clock }: OpsDeps,
+): void {
   const meter = metrics.route(route.path)
   app.route<{ Params: ApiRequest['params']; Querystring: ApiRequest['query'] }>({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
@@ -89,9 +102,10 @@ function addRoute(app: FastifyInstance, route: Route, door: Check | undefined, {
       if (route.method === 'POST') delete request.raw.headers['content-type']
       done()
     },
-    handler: (request, reply): void | Promise<FastifyReply> => {
+    handler: (request, reply) => {
       const waiting = route.handle(request, reply)
-      if (waiting !== undefined) return waiting.then(() => reply)
+      // To a promise Fastify answers with what it brings; the reply itself means that it is answered.
+      return waiting === undefined ? undefined : waiting.then(() => reply)
     },
   })
 }

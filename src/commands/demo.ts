@@ -118,7 +118,7 @@ providers:
 secrets:
   db-password: { provider: platform, refresh: 2s, maxStale: 10m, required: true }
   payment:     { provider: platform, key: stripe-live, refresh: 2s, maxStale: 10m }
-  "shared/*":  { provider: platform, key: "*", refresh: 2s, maxStale: 10m }
+  "shared/*":  { provider: platform, key: "shared-*", refresh: 2s, maxStale: 10m }
 shutdown: { timeout: 900ms }
 `
 }

@@ -19,12 +19,13 @@ Ends in order on SIGTERM or SIGINT; a second signal ends it at once.
 Exit codes: 0 stopped in order, 1 failed (a port is taken, the shutdown timed out), 78 wrong configuration.`,
   async run(args) {
     const { values } = parse('run', args, { config: { type: 'string' } })
+    // Before anything that takes time: as process 1 of a container, a signal that nobody listens for is lost.
+    const signals = stopSignals()
     const loaded = await loadConfig({
       ...(values.config === undefined ? {} : { file: values.config }),
       env: process.env,
       cwd: process.cwd(),
     })
-    const signals = stopSignals()
     const log = await createLog(loaded.config.log)
     const serving = await serve(loaded, log)
     const code = await serving.stop(await signals.asked)

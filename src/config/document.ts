@@ -17,17 +17,23 @@ import { pathKey, type Raw } from './raw.ts'
 import { syntaxText } from './syntax.ts'
 
 /** Aliases let a small file name a huge tree (the "billion laughs"); no configuration comes near these. */
-const mostNodes = 500_000
+const mostNodes = 200_000
 const deepest = 64
 
 /** Reads one YAML document. What is wrong is in the answer's problems; the rest is read all the same. */
 export function readDocument(text: string, env: NodeJS.ProcessEnv): Raw {
   const lines = new LineCounter()
-  const parsed = parse(text, lines)
-  if (parsed === undefined) {
-    const expected = `YAML nested at most ${deepest} levels deep`
-    return unreadable([{ path: [], line: 1, column: 1, expected }])
-  }
+  const parsed = parseDocument(text, {
+    lineCounter: lines,
+    // Its messages would quote the file, and with it what may be a credential.
+    prettyErrors: false,
+    // Quadratic in the library; the reader below checks it, and says where the first one is.
+    uniqueKeys: false,
+    schema: 'core',
+    resolveKnownTags: false,
+    // 'silent' would let a second document pass.
+    logLevel: 'error',
+  })
   const locator = new Locator(parsed, lines)
   const problems = syntaxProblems(parsed, locator)
   // The tree of a file with a syntax error is guesswork: what it seems to say would be a second, wrong message.
@@ -47,25 +53,6 @@ export function readDocument(text: string, env: NodeJS.ProcessEnv): Raw {
 
 function unreadable(problems: readonly Problem[]): Raw {
   return { value: undefined, problems, unread: [], templates: new Map(), locate: () => undefined }
-}
-
-function parse(text: string, lines: LineCounter): Document.Parsed | undefined {
-  try {
-    return parseDocument(text, {
-      lineCounter: lines,
-      // Its messages would quote the file, and with it what may be a credential.
-      prettyErrors: false,
-      // Quadratic in the library; the reader below checks it, and says where the first one is.
-      uniqueKeys: false,
-      schema: 'core',
-      // 'silent' would let a second document pass.
-      logLevel: 'error',
-    })
-  } catch (error) {
-    // The library recurses once per level of nesting.
-    if (error instanceof RangeError) return undefined
-    throw error
-  }
 }
 
 function syntaxProblems(doc: Document.Parsed, locator: Locator): Problem[] {
@@ -88,6 +75,7 @@ class Reader {
   readonly #env: NodeJS.ProcessEnv
   readonly #locator: Locator
   #nodes = 0
+  #tooDeep = false
 
   constructor(text: string, env: NodeJS.ProcessEnv, locator: Locator) {
     this.#text = text
@@ -104,7 +92,9 @@ class Reader {
     }
     // An alias to what it stands in would nest for ever.
     if (depth > deepest) {
-      this.#report(path, node, `values nested at most ${deepest} levels deep`)
+      // Once: aliases can reach the depth in more ways than anyone would read.
+      if (!this.#tooDeep) this.#report(path, node, `values nested at most ${deepest} levels deep`)
+      this.#tooDeep = true
       this.unread.push(path)
       return undefined
     }

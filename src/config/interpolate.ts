@@ -37,7 +37,8 @@ export function interpolate(text: string, env: NodeJS.ProcessEnv): Interpolated 
       errors.push({ index, expected, got: 'something else' })
       return ''
     }
-    const held = env[name]
+    // Node's process.env inherits from Object: `constructor` is there and no variable.
+    const held = Object.hasOwn(env, name) ? env[name] : undefined
     if (fallback !== undefined && (held === undefined || held === '')) return fallback
     if (held === undefined) errors.push({ index, ...unset(name, env) })
     return held ?? ''

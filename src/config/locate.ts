@@ -1,4 +1,5 @@
 import {
+  type Alias,
   type Document,
   isAlias,
   isMap,
@@ -22,6 +23,7 @@ type Member = { readonly key: Node; readonly value: Node | null }
 export class Locator {
   readonly #doc: Document.Parsed
   readonly #lines: LineCounter
+  readonly #targets = new Map<Alias, Node | null>()
   readonly #members = new Map<YAMLMap, Map<string, Member>>()
 
   constructor(doc: Document.Parsed, lines: LineCounter) {
@@ -51,8 +53,16 @@ export class Locator {
     return { line: Math.max(1, line), column: Math.max(1, col) }
   }
 
+  /** What an alias stands for; any other node is itself. */
   resolve(node: Node | null): Node | null {
-    return isAlias(node) ? (node.resolve(this.#doc) ?? null) : node
+    if (!isAlias(node)) return node
+    let target = this.#targets.get(node)
+    if (target === undefined) {
+      // The library searches the whole document, each time.
+      target = node.resolve(this.#doc) ?? null
+      this.#targets.set(node, target)
+    }
+    return target
   }
 
   #child(node: Node | null, step: string | number): Member | undefined {

@@ -1,5 +1,9 @@
+/** Nobody misspells a longer name by hand, and comparing takes time in the square of the length. */
+const longest = 64
+
 /** The candidate that was probably meant, if any is close enough that a slip of the keyboard explains the difference. */
 export function nearMiss(written: string, candidates: Iterable<string>): string | undefined {
+  if (written.length > longest) return undefined
   const allowed = Math.min(3, Math.floor(written.length / 3) + 1)
   let best: string | undefined
   let bestDistance = allowed + 1

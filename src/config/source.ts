@@ -42,7 +42,8 @@ export class StringSource {
     const spec = this.#spec
     if (typeof spec === 'string') return this.#checked(spec)
     if ('file' in spec) return this.#checked((await this.#readFile(spec.file)).replace(/\r?\n$/, ''))
-    const value = this.#env[spec.env]
+    // Node's process.env inherits from Object: `constructor` is there and no variable.
+    const value = Object.hasOwn(this.#env, spec.env) ? this.#env[spec.env] : undefined
     if (value === undefined) throw this.#unreadable('is not set', 'Set it, or name another place.')
     return this.#checked(value)
   }

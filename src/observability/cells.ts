@@ -20,7 +20,8 @@ export class DurationCells {
   observe(durationMs: number): void {
     const seconds = durationMs / 1_000
     let bucket = 0
-    while (bucket < this.bounds.length && seconds > (this.bounds[bucket] ?? Number.POSITIVE_INFINITY)) bucket += 1
+    while (bucket < this.bounds.length && seconds > (this.bounds[bucket] ?? Number.POSITIVE_INFINITY))
+      bucket += 1
     this.counts[bucket] = (this.counts[bucket] ?? 0) + 1
     this.count += 1
     this.sum += seconds

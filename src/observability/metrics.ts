@@ -1,30 +1,9 @@
 import type { CallOutcome, SecretsObserver } from '../secrets/observer.ts'
 import { callOutcomes } from '../secrets/observer.ts'
-import type { SecretStatus } from '../secrets/reading.ts'
 import { CounterCells, DurationCells, RouteCells } from './cells.ts'
+import type { CacheResult, MetricsSource, MetricsState, MetricsText, ProviderCells } from './metrics-state.ts'
+import { cacheResults } from './metrics-state.ts'
 import type { PrometheusText } from './registry.ts'
-
-/**
- * How a request for a secret's value met the cache. `miss` is a pattern secret that has to be fetched first, `bypass`
- * a caller who asked for a refresh.
- */
-export type CacheResult = 'hit' | 'stale' | 'miss' | 'not_loaded' | 'expired' | 'not_found' | 'bypass'
-
-export const cacheResults: readonly CacheResult[] = [
-  'hit',
-  'stale',
-  'miss',
-  'not_loaded',
-  'expired',
-  'not_found',
-  'bypass',
-]
-
-/** What is read from the cache at each scrape. */
-export interface MetricsSource {
-  statuses(): readonly SecretStatus[]
-  stats(): { readonly entries: number; readonly bytes: number }
-}
 
 export interface MetricsOptions {
   /** Sidekeep's own version, for sidekeep_build_info. */
@@ -37,33 +16,17 @@ export interface MetricsOptions {
 /** A call to a backend takes from milliseconds on a LAN to the deadline after which it is given up (60 s). */
 const callBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
-/** What is known of one provider. */
-export interface ProviderCells {
-  readonly outcomes: CounterCells<CallOutcome>
-  readonly durations: DurationCells
-  /** Whether it answered the last call; false before the first answer. */
-  up: boolean
-}
-
-/** An answer to a scrape. */
-export interface MetricsText {
-  readonly contentType: string
-  readonly body: string
-}
-
 /**
  * Counts in plain fields and hands them to the metrics library at a scrape. The library is loaded by the first scrape,
  * or by `load()`: it costs some tens of milliseconds, which nobody who waits for the sidecar to start should pay.
  */
-export class Metrics implements Pick<SecretsObserver, 'called' | 'rotated'> {
+export class Metrics implements MetricsState, Pick<SecretsObserver, 'called' | 'rotated'> {
   readonly version: string
   readonly cache: MetricsSource
   readonly routes = new Map<string, RouteCells>()
   readonly reads = new CounterCells<CacheResult>(cacheResults)
   readonly providers = new Map<string, ProviderCells>()
-  /** Of declared secrets, by name. */
   readonly rotations = new CounterCells<string>()
-  /** Of all pattern secrets together: their names are the backend's, and too many for labels. */
   patternRotations = 0
   #text: Promise<PrometheusText> | undefined
 
@@ -84,7 +47,15 @@ export class Metrics implements Pick<SecretsObserver, 'called' | 'rotated'> {
   }
 
   /** A call to a provider ended. */
-  called({ provider, outcome, durationMs }: { provider: string; outcome: CallOutcome; durationMs: number }): void {
+  called({
+    provider,
+    outcome,
+    durationMs,
+  }: {
+    provider: string
+    outcome: CallOutcome
+    durationMs: number
+  }): void {
     const cells = this.#provider(provider)
     cells.outcomes.increase(outcome)
     cells.durations.observe(durationMs)

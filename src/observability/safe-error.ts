@@ -23,14 +23,22 @@ export function safeError(error: unknown): SafeError {
   }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
   const isSystemError = code !== undefined && 'syscall' in error
-  const frames = error.stack
-    ?.split('\n')
-    .filter((line) => /^\s+at /.test(line))
-    .join('\n')
+  const frames = framesOf(error)
   return {
     name,
     ...(code === undefined ? {} : { code }),
     ...(isSystemError ? { message: error.message } : {}),
-    ...(frames === undefined || frames === '' ? {} : { stack: frames }),
+    ...(frames === '' ? {} : { stack: frames }),
   }
+}
+
+/** A stack begins with the message, whose lines may look like frames: nothing is taken where the two do not fit. */
+function framesOf({ message, stack = '' }: Error): string {
+  const header = stack.indexOf(message)
+  if (header < 0 || (message === '' && stack.includes(': '))) return ''
+  return stack
+    .slice(header + message.length)
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n')
 }

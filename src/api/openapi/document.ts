@@ -3,7 +3,7 @@ import type { FastifySchema } from 'fastify'
 import Fastify from 'fastify'
 import type { ErrorCode } from '../../errors.ts'
 import { errorTable } from '../../errors.ts'
-import { problemUrn } from '../problem.ts'
+import { problemUrn } from '../../problem.ts'
 import type { Route } from '../routes/route.ts'
 import type { Answer } from './operations.ts'
 import { operations } from './operations.ts'
@@ -50,7 +50,9 @@ export async function renderDocument(routes: readonly Route[], about: About): Pr
       tags: [{ name: 'secrets' }, { name: 'health' }, { name: 'meta' }],
       components: about.needsHeader ? { securitySchemes: { requestHeader } } : {},
     },
-    refResolver: { buildLocalReference: (schema, _base, _fragment, place) => String(schema.$id ?? `def-${place}`) },
+    refResolver: {
+      buildLocalReference: (schema, _base, _fragment, place) => String(schema.$id ?? `def-${place}`),
+    },
     convertConstToEnum: false,
   })
   for (const schema of namedSchemas) app.addSchema(schema)
@@ -101,7 +103,9 @@ function schemaOf(route: Route, about: About): FastifySchema {
   }
 }
 
-function pathParameters(parameters: NonNullable<(typeof operations)['getSecret']['path']>): Record<string, object> {
+function pathParameters(
+  parameters: NonNullable<(typeof operations)['getSecret']['path']>,
+): Record<string, object> {
   return Object.fromEntries(
     Object.entries(parameters).map(([name, { description, example }]) => [
       name,
@@ -115,7 +119,9 @@ function objectOf(properties: Readonly<Record<string, object>>, required: boolea
 }
 
 function problemsOf(route: Route, about: About): Set<ErrorCode> {
-  const atDoor = route.skipsDoor ? [] : [...door, ...(about.needsHeader ? (['SIDEKEEP_HEADER_REQUIRED'] as const) : [])]
+  const atDoor = route.skipsDoor
+    ? []
+    : [...door, ...(about.needsHeader ? (['SIDEKEEP_HEADER_REQUIRED'] as const) : [])]
   return new Set([...atDoor, ...route.problems, ...everywhere])
 }
 
@@ -138,8 +144,13 @@ function responses(
     made[status] = {
       ...before,
       description: before === undefined ? said : `${before.description} ${said}`,
-      content: { ...before?.content, [problemJson]: { schema: refTo('Problem'), examples: examplesOf(codes) } },
-      ...(codes.some(tellsWhen) ? { headers: headersOf({ 'Retry-After': 'When to ask again, in whole seconds.' }) } : {}),
+      content: {
+        ...before?.content,
+        [problemJson]: { schema: refTo('Problem'), examples: examplesOf(codes) },
+      },
+      ...(codes.some(tellsWhen)
+        ? { headers: headersOf({ 'Retry-After': 'When to ask again, in whole seconds.' }) }
+        : {}),
     }
   }
   return made
@@ -174,7 +185,10 @@ function examplesOf(codes: readonly ErrorCode[]): Record<string, { value: object
   return Object.fromEntries(
     codes.map((code) => {
       const { title, status = 500, message } = errorTable[code]
-      return [code, { value: { type: problemUrn(code), title, status, detail: message.replaceAll('%s', '…'), code } }]
+      return [
+        code,
+        { value: { type: problemUrn(code), title, status, detail: message.replaceAll('%s', '…'), code } },
+      ]
     }),
   )
 }

@@ -84,12 +84,12 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
   getSecret: {
     summary: 'Gets a value',
     description:
-      'From memory: no backend is asked, except for the first fetch of a secret that a pattern covers, and with `refresh`.',
+      'From memory: no backend is asked, except for the first fetch of a secret that a pattern covers, and with `refresh`. Without `format` the header Accept chooses the form, JSON where it has no preference.',
     tag: 'secrets',
     path: namePath,
     headers: {
-      Accept: '`text/plain` or `application/octet-stream` for the bytes alone; JSON otherwise.',
-      'If-None-Match': 'Entity tags that the caller holds; 304 where one names the version that would be sent.',
+      'If-None-Match':
+        'Entity tags that the caller holds; 304 where one names the version that would be sent.',
     },
     answers: {
       200: {
@@ -106,13 +106,16 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
   },
   refreshSecret: {
     summary: 'Fetches one secret now',
-    description: 'Joins a fetch that is under way. A failure leaves what is held as it is. A body is ignored.',
+    description:
+      'Joins a fetch that is under way. A failure leaves what is held as it is. A body is ignored.',
     tag: 'secrets',
     path: namePath,
     answers: {
       200: {
         description: 'How the secret stands now.',
-        content: { [json]: { schema: refTo('RefreshOutcome'), example: { ...itemExample, outcome: 'rotated' } } },
+        content: {
+          [json]: { schema: refTo('RefreshOutcome'), example: { ...itemExample, outcome: 'rotated' } },
+        },
       },
     },
   },

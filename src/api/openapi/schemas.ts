@@ -1,5 +1,5 @@
+import { problemType } from '../../problem.ts'
 import { secretStates } from '../../secrets/reading.ts'
-import { problemType } from '../problem.ts'
 
 /** JSON Schemas of what the API sends, by the names that the document gives them. */
 
@@ -7,7 +7,11 @@ const version = {
   type: 'string',
   description: "The provider's version, or a hash of the content where it has none.",
 } as const
-const fetchedAt = { type: 'string', format: 'date-time', description: 'When this version was fetched.' } as const
+const fetchedAt = {
+  type: 'string',
+  format: 'date-time',
+  description: 'When this version was fetched.',
+} as const
 
 export const secretSchema = {
   $id: 'Secret',
@@ -46,13 +50,17 @@ export const secretItemSchema = {
 export const refreshOutcomeSchema = {
   $id: 'RefreshOutcome',
   type: 'object',
-  description: 'How a secret stands after a refresh. Only `name` and `outcome` are there where nothing is known of it.',
+  description:
+    'How a secret stands after a refresh. Only `name` and `outcome` are there where nothing is known of it.',
   additionalProperties: false,
   required: ['name', 'outcome'],
   properties: {
     ...itemProperties,
     outcome: { type: 'string', enum: ['rotated', 'unchanged', 'not-found', 'failed'] },
-    code: { type: 'string', description: 'Why there is no new value: the code that the secret alone would have had.' },
+    code: {
+      type: 'string',
+      description: 'Why there is no new value: the code that the secret alone would have had.',
+    },
     detail: { type: 'string' },
   },
 } as const

@@ -58,7 +58,11 @@ function probe(
         const wanted = request.params.check ?? ''
         const check = checks.find((candidate) => candidate.name === wanted)
         if (check === undefined) throw new CodedError('SIDEKEEP_ROUTE_NOT_FOUND', [`${path}/${wanted}`])
-        const { status, body } = answerProbe(`${title}/${check.name}`, [check], parseQuery(query, request.query))
+        const { status, body } = answerProbe(
+          `${title}/${check.name}`,
+          [check],
+          parseQuery(query, request.query),
+        )
         sendText(request, reply, status, body)
       },
     },

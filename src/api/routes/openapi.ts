@@ -7,7 +7,10 @@ import type { Route } from './route.ts'
  *
  * @param routes all routes of the listener, this one too once it is among them
  */
-export function openApiRoute(routes: readonly Route[], about: { version: string; needsHeader: boolean }): Route {
+export function openApiRoute(
+  routes: readonly Route[],
+  about: { version: string; needsHeader: boolean },
+): Route {
   let document: Promise<string> | undefined
   return {
     id: 'getOpenApi',
@@ -19,7 +22,9 @@ export function openApiRoute(routes: readonly Route[], about: { version: string;
     problems: ['SIDEKEEP_BAD_REQUEST'],
     async handle(request, reply) {
       parseQuery({}, request.query)
-      document ??= import('../openapi/document.ts').then(({ renderDocument }) => renderDocument(routes, about))
+      document ??= import('../openapi/document.ts').then(({ renderDocument }) =>
+        renderDocument(routes, about),
+      )
       sendText(request, reply, 200, await document, 'application/json; charset=utf-8')
     },
   }

@@ -63,5 +63,7 @@ function outcomeOf(name: string, result: RefreshResult): object {
   const { outcome } = result
   const item = 'status' in result && result.status !== undefined ? itemOf(result.status) : { name }
   const refusal = refreshRefusal(name, result)
-  return refusal === undefined ? { ...item, outcome } : { ...item, outcome, code: refusal.code, detail: refusal.message }
+  return refusal === undefined
+    ? { ...item, outcome }
+    : { ...item, outcome, code: refusal.code, detail: refusal.message }
 }

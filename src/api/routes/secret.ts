@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { CodedError } from '../../errors.ts'
-import type { CacheResult } from '../../observability/metrics.ts'
+import type { CacheResult } from '../../observability/metrics-state.ts'
 import type { Reading } from '../../secrets/reading.ts'
 import type { Form } from '../../secrets/rendition.ts'
 import { noneMatchFails } from '../conditional.ts'
@@ -23,7 +23,8 @@ const query = {
   field: {
     type: 'string',
     maxLength: 1_024,
-    description: 'Picks from a JSON value: a member of the object (`password`) or a JSON Pointer (`/db/password`).',
+    description:
+      'Picks from a JSON value: a member of the object (`password`) or a JSON Pointer (`/db/password`).',
   },
   refresh: { type: 'boolean', description: 'Fetches the secret from its provider first.' },
 } as const
@@ -68,11 +69,15 @@ export function secretRoute({ cache, refresher, metrics, clock, config }: Secret
       const name = request.params['*'] ?? ''
       const { format = negotiate(request.headers.accept), field, refresh } = parseQuery(query, request.query)
       if (refresh === true) {
-        return refreshed(name).then((reading) => answer(request, reply, { name, form: format, field }, reading))
+        return refreshed(name).then((reading) =>
+          answer(request, reply, { name, form: format, field }, reading),
+        )
       }
       const reading = cache.read(name)
       if (reading.kind === 'undiscovered') {
-        return demanded(name).then((fetched) => answer(request, reply, { name, form: format, field }, fetched))
+        return demanded(name).then((fetched) =>
+          answer(request, reply, { name, form: format, field }, fetched),
+        )
       }
       metrics.cacheRead(resultOf(reading))
       answer(request, reply, { name, form: format, field }, reading)
@@ -87,7 +92,12 @@ interface Wanted {
   readonly field: string | undefined
 }
 
-function answer(request: ApiRequest, reply: FastifyReply, { name, form, field }: Wanted, reading: Reading): void {
+function answer(
+  request: ApiRequest,
+  reply: FastifyReply,
+  { name, form, field }: Wanted,
+  reading: Reading,
+): void {
   if (reading.kind !== 'held') throw unreadable(name, reading)
   const { rendition, secret, state, ageMs } = reading
   const representation = rendition.represent(form, state, field)

@@ -23,7 +23,7 @@ export class DemoBackend {
       value: { key: `sk_demo_${randomText()}`, account: 'demo' },
       version: 1,
     })
-    this.#secrets.set('greeting', { value: 'hello from the provider', version: 1 })
+    this.#secrets.set('shared-greeting', { value: 'hello from the provider', version: 1 })
   }
 
   get url(): string {

@@ -21,9 +21,9 @@ export interface OptionDocs {
 /** Keeps the documentation beside each schema; `json-schema.ts` and the docs script read it. */
 export const optionDocs = z.registry<OptionDocs>()
 
-/** Attaches documentation to a schema and gives the schema back. */
+/** Attaches documentation to a schema, beside what it has already, and gives the schema back. */
 export function option<T extends z.ZodMiniType>(schema: T, docs: OptionDocs): T {
-  optionDocs.add(schema, docs)
+  optionDocs.add(schema, { ...optionDocs.get(schema), ...docs })
   return schema
 }
 

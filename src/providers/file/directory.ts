@@ -1,9 +1,10 @@
-import { readdir, readlink, stat } from 'node:fs/promises'
+import { readdir, readlink } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Fetched, ProviderError } from '../../secrets/provider.ts'
 import { SecretValue } from '../../secrets/secret.ts'
 import { throwIfAborted } from '../shared/aborted.ts'
 import { Malformed } from '../shared/malformed.ts'
+import { inParallel } from '../shared/parallel.ts'
 import { codeOf, fileFailure, isAbsent } from './failure.ts'
 import { readStable } from './read.ts'
 
@@ -21,6 +22,9 @@ const dataLink = '..data'
 
 /** Swaps take microseconds and happen once a minute at most: a second attempt is enough, the rest is for slow disks. */
 const attempts = 5
+
+/** Enough to keep Node's few threads for files busy. */
+const filesAtATime = 16
 
 /**
  * One secret a file, under the file's name, its value the file's exact bytes. Only regular files (links followed) at
@@ -49,15 +53,15 @@ async function readOnce(
 ): Promise<Map<string, Fetched | ProviderError>> {
   const { path, place, maxBody, maxSecrets } = options
   const secrets = new Map<string, Fetched | ProviderError>()
-  for (const [name, file] of await secretFiles(path, data)) {
+  await inParallel(await secretFiles(path, data), filesAtATime, async ([name, file]) => {
     throwIfAborted(signal, place)
     const secret = await readSecret(file, maxBody, `${place}: the file "${name}"`)
-    if (secret === undefined) continue
+    if (secret === undefined) return
     if (secrets.size === maxSecrets) {
       throw new Malformed(`it holds more than ${maxSecrets} secrets. Raise maxSecrets`, 'oversized')
     }
     secrets.set(name, secret)
-  }
+  })
   return secrets
 }
 
@@ -103,8 +107,8 @@ async function readSecret(
   place: string,
 ): Promise<Fetched | ProviderError | undefined> {
   try {
-    if ((await stat(path)).isDirectory()) return undefined
-    return { value: new SecretValue(await readStable(path, maxBody)) }
+    const bytes = await readStable(path, maxBody)
+    return bytes === undefined ? undefined : { value: new SecretValue(bytes) }
   } catch (error) {
     return isAbsent(error) ? undefined : fileFailure(place, error)
   }

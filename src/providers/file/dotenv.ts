@@ -1,7 +1,7 @@
 import { Malformed } from '../shared/malformed.ts'
 
 /** `NAME=`, with the optional `export` of a shell. */
-const assignment = /^(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_.-]*)[ \t]*=[ \t]*/
+const assignment = /^(?:export[ \t]+)?([\p{L}\p{M}_][\p{L}\p{M}\p{N}_.-]*)[ \t]*=[ \t]*/u
 
 const escapes: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', '"': '"', '\\': '\\', $: '$' }
 

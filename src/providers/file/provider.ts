@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import type { FileProviderConfig } from '../../config/schema.ts'
 import type { Fetched, Provider, ProviderContext, ProviderError } from '../../secrets/provider.ts'
 import { throwIfAborted } from '../shared/aborted.ts'
+import { Malformed } from '../shared/malformed.ts'
 import { narrow } from '../shared/narrow.ts'
 import { readDirectory } from './directory.ts'
 import { formatOf, parseDocument } from './document.ts'
@@ -20,6 +21,7 @@ export function createFileProvider(config: FileProviderConfig, context: Provider
       return await readDirectory({ path, place, maxBody, maxSecrets }, signal)
     }
     const bytes = await readStable(path, maxBody)
+    if (bytes === undefined) throw new Malformed(`it is a directory, and format is ${format}`)
     throwIfAborted(signal, place)
     return await parseDocument(bytes, format === 'auto' ? formatOf(path) : format, maxSecrets, place)
   }

@@ -1,4 +1,4 @@
-import type { BigIntStats } from 'node:fs'
+import type { StatsBase } from 'node:fs'
 import { constants, type FileHandle, open, stat } from 'node:fs/promises'
 import { Malformed } from '../shared/malformed.ts'
 
@@ -7,18 +7,20 @@ const attempts = 3
 
 /**
  * The bytes of a regular file, symbolic links followed. Reads again where the file changed meanwhile, so that nobody
- * gets half of the old and half of the new. Throws `Malformed` for what is no regular file, is larger than `maxBytes`
- * or does not hold still, and Node's errors for what cannot be read.
+ * gets half of the old and half of the new. Undefined for a directory. Throws `Malformed` for a pipe, a device and their
+ * like, for what is larger than `maxBytes` or does not hold still, and Node's errors for what cannot be read.
  */
-export async function readStable(path: string, maxBytes: number): Promise<Buffer> {
+export async function readStable(path: string, maxBytes: number): Promise<Buffer | undefined> {
   // Looked at before it is opened: opening alone can block on a pipe and has effects on some devices.
-  requireRegular(await stat(path, { bigint: true }))
+  const found = await stat(path)
+  if (found.isDirectory()) return undefined
+  requireRegular(found)
   await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   for (let attempt = 0; attempt < attempts; attempt++) {
     const before = await handle.stat({ bigint: true })
     requireRegular(before)
     if (before.size > maxBytes) throw oversized(maxBytes)
-    const bytes = await readAll(handle, maxBytes)
+    const bytes = await readAll(handle, Number(before.size), maxBytes)
     const after = await handle.stat({ bigint: true })
     const whole = before.size === BigInt(bytes.length) || before.size === 0n
     if (whole && after.mtimeNs === before.mtimeNs && after.size === before.size) return bytes
@@ -26,21 +28,22 @@ export async function readStable(path: string, maxBytes: number): Promise<Buffer
   throw new Malformed('it keeps changing while it is read. Replace it by renaming a complete file over it')
 }
 
-/** Reads to the end rather than to the size that was announced: files in /proc and /sys announce 0. */
-async function readAll(handle: FileHandle, maxBytes: number): Promise<Buffer> {
+/** Reads to the end, not only to the size that was announced: files in /proc and /sys announce 0. */
+async function readAll(handle: FileHandle, size: number, maxBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let total = 0
-  for (;;) {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(64 * 1024, maxBytes + 1 - total))
+  for (let length = size || 4096; ; length = 64 * 1024) {
+    const chunk = Buffer.allocUnsafeSlow(Math.min(length, maxBytes + 1 - total))
     const { bytesRead } = await handle.read(chunk, 0, chunk.length, total)
-    if (bytesRead === 0) return Buffer.concat(chunks, total)
     chunks.push(chunk.subarray(0, bytesRead))
     total += bytesRead
     if (total > maxBytes) throw oversized(maxBytes)
+    // Whether anything was added meanwhile is seen by the caller's second look at the size.
+    if (bytesRead === 0 || total === size) return Buffer.concat(chunks, total)
   }
 }
 
-function requireRegular(stats: BigIntStats): void {
+function requireRegular(stats: StatsBase<number | bigint>): void {
   if (!stats.isFile()) throw new Malformed('it is no regular file')
 }
 

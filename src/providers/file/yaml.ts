@@ -15,7 +15,7 @@ const maxAliases = 100
  * quote the text around it.
  */
 export function parseYaml(text: string): Entries {
-  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true, logLevel: 'silent' })
+  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: true, logLevel: 'error' })
   const [error] = document.errors
   if (error !== undefined) {
     const line = text.slice(0, error.pos[0]).split('\n').length

@@ -129,13 +129,3 @@ function orError(item: () => Fetched, place: string): Fetched | ProviderError {
     return new ProviderError('unavailable', error.reason, `${place} cannot be read: ${error.message}.`)
   }
 }
-
-/** What could not be read as the provider's failure; anything else is a fault of ours and stays what it is. */
-export function asProviderError(error: unknown, place: string): unknown {
-  if (!(error instanceof Malformed)) return error
-  return new ProviderError(
-    'unavailable',
-    error.reason,
-    `${place}: the answer cannot be read: ${error.message}.`,
-  )
-}

@@ -2,6 +2,7 @@ import type { HttpProviderConfig } from '../../config/schema.ts'
 import type { StringSource } from '../../config/source.ts'
 import { CodedError } from '../../errors.ts'
 import { type ProviderContext, ProviderError, type ProviderErrorReason } from '../../secrets/provider.ts'
+import { Malformed } from '../shared/malformed.ts'
 import { shown } from './address.ts'
 import { Conditional } from './conditional.ts'
 import { Connection, type Lease, UnusableAuthority } from './connection.ts'
@@ -16,6 +17,14 @@ export interface Page {
   readonly body: Buffer
   readonly contentType: string | undefined
   readonly etag: string | undefined
+}
+
+/** What to get, and what to make of it. */
+export interface Wanted<T> {
+  readonly url: URL
+  /** The key that the URL is for; undefined where it is for all. */
+  readonly key: string | undefined
+  readonly parse: (page: Page) => T
 }
 
 /** What a Bearer token may hold: no space, nothing outside visible ASCII (RFC 6750, section 2.1, read generously). */
@@ -39,8 +48,11 @@ export class HttpClient {
     return `provider "${this.#context.name}": GET ${shown(url)}`
   }
 
-  /** Rejects with a ProviderError. `key` is the key that the URL is for, or undefined where it is a list. */
-  async get(url: URL, key: string | undefined, signal: AbortSignal): Promise<Page> {
+  /**
+   * What `parse` makes of the answer. Rejects with a ProviderError, also where `parse` throws `Malformed`: such an
+   * answer is not remembered as one that could still be current.
+   */
+  async get<T>({ url, key, parse }: Wanted<T>, signal: AbortSignal): Promise<T> {
     const { timeout } = this.#config
     const place = this.place(url)
     return await withDeadline(
@@ -54,7 +66,7 @@ export class HttpClient {
         },
         onAbort: () => new ProviderError('unavailable', 'aborted', `${place}: the request was given up.`),
       },
-      (inner) => this.#fetch(url, key, inner),
+      (inner) => this.#fetch({ url, key, parse }, inner),
     )
   }
 
@@ -63,23 +75,24 @@ export class HttpClient {
     this.#conditional.clear()
   }
 
-  async #fetch(url: URL, key: string | undefined, signal: AbortSignal): Promise<Page> {
+  async #fetch<T>({ url, key, parse }: Wanted<T>, signal: AbortSignal): Promise<T> {
     const path = `${url.pathname}${url.search}`
-    const known = this.#conditional.get(path)
     const place = this.place(url)
+    const known = this.#conditional.get(path)
     const headers = await this.#headers(place)
     if (known !== undefined) headers['if-none-match'] = known.etag
     const answer = await this.#follow(url, headers, signal)
 
     if (answer.status === 304 && known !== undefined) {
-      return { body: known.body.reveal(), contentType: known.contentType, etag: known.etag }
+      return parsed({ ...known, body: known.body.reveal() }, parse, place)
     }
     if (answer.status !== 200) {
       throw statusFailure({ place, key }, answer, this.#context.clock.wall())
     }
     const page = pageOf(answer, place)
-    this.#conditional.set(path, page.etag, page.contentType, page.body)
-    return page
+    const result = parsed(page, parse, place)
+    this.#conditional.set(path, page)
+    return result
   }
 
   /** Sends the request and follows redirects within the origin. */
@@ -143,25 +156,34 @@ export class HttpClient {
   }
 }
 
+function parsed<T>(page: Page, parse: (page: Page) => T, place: string): T {
+  try {
+    return parse(page)
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error
+    throw unavailable(error.reason, place, `the answer cannot be read: ${error.message}.`)
+  }
+}
+
 /** The parts of a 200 that count. Throws where the body is not what was asked for. */
 function pageOf({ headers, body }: Answer, place: string): Page {
   const malformed = (words: string): ProviderError => unavailable('malformed', place, words)
-  const encoding = headers['content-encoding']
+  const encoding = headers.get('content-encoding')
   if (encoding !== undefined && encoding !== 'identity') {
     throw malformed('the answer is compressed, although "Accept-Encoding: identity" was sent. Turn that off.')
   }
   if (body.length === 0) throw malformed('the answer is empty.')
-  const contentType = headers['content-type']?.split(';')[0]?.trim().toLowerCase()
+  const contentType = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (contentType === 'text/html') {
     throw malformed('the answer is HTML: a login or error page? Check url and token.')
   }
   // A body that ends with the connection looks complete wherever it was cut off.
-  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) {
+  if (!headers.has('content-length') && !headers.has('transfer-encoding')) {
     throw malformed(
       'the answer has neither Content-Length nor chunks, so nobody can tell whether it is complete.',
     )
   }
-  return { body, contentType, etag: headers.etag }
+  return { body, contentType, etag: headers.get('etag') }
 }
 
 function credential(place: string, words: string): ProviderError {

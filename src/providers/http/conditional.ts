@@ -7,6 +7,13 @@ export interface Remembered {
   readonly body: SecretValue
 }
 
+/** An answer that may be remembered. */
+interface Answered {
+  readonly etag: string | undefined
+  readonly contentType: string | undefined
+  readonly body: Buffer
+}
+
 /** Beyond this the oldest is forgotten, which costs one full answer. */
 const maxBytes = 16 * 1024 * 1024
 const maxEntries = 10_000
@@ -29,7 +36,7 @@ export class Conditional {
   }
 
   /** Remembers an answer, or forgets the path where the answer cannot be asked for conditionally. Takes `body` over. */
-  set(path: string, etag: string | undefined, contentType: string | undefined, body: Buffer): void {
+  set(path: string, { etag, contentType, body }: Answered): void {
     this.forget(path)
     if (etag === undefined || !entityTag.test(etag) || body.length > maxBytes) return
     this.#entries.set(path, { etag, contentType, body: new SecretValue(body) })

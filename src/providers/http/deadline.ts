@@ -1,5 +1,4 @@
-import type { Clock } from '../../secrets/clock.ts'
-import type { ProviderError } from '../../secrets/provider.ts'
+import type { Clock, ProviderError } from '../../secrets/provider.ts'
 
 export interface Limits {
   readonly clock: Clock

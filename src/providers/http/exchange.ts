@@ -5,7 +5,8 @@ import { transportFailure } from './failure.ts'
 
 export interface Answer {
   readonly status: number
-  readonly headers: IncomingHttpHeaders
+  /** By lower-case name; a header that came several times has its values joined (RFC 9110, section 5.3). */
+  readonly headers: ReadonlyMap<string, string>
   /** Empty unless the status is 200: what other answers say is neither read nor kept. */
   readonly body: Buffer
 }
@@ -60,8 +61,8 @@ export function exchange(pool: Pool, request: Outgoing, signal: AbortSignal): Pr
         },
         onResponseStart(_controller, status, headers) {
           if (status < 200) return
-          head = { status, headers }
-          if (!allows(Number(headers['content-length'] ?? 0))) cut()
+          head = { status, headers: joined(headers) }
+          if (!allows(Number(head.headers.get('content-length') ?? 0))) cut()
         },
         onResponseData(_controller, chunk) {
           size += chunk.length
@@ -83,6 +84,14 @@ export function exchange(pool: Pool, request: Outgoing, signal: AbortSignal): Pr
     )
   }
   return promise
+}
+
+/** undici's types hide that any header can be a list, and a backend can send any header twice. */
+function joined(headers: IncomingHttpHeaders): Map<string, string> {
+  const entries = Object.entries(headers)
+  return new Map(
+    entries.map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]),
+  )
 }
 
 function oversized({ place, maxBody }: Outgoing): ProviderError {

@@ -56,7 +56,7 @@ const meanings: readonly (readonly [RegExp, Meaning])[] = [
     },
   ],
   [
-    /^(HPE_|UND_ERR_HEADERS_OVERFLOW$)/,
+    /^(HPE_|HTTPParserError$|UND_ERR_HEADERS_OVERFLOW$)/,
     {
       reason: 'malformed',
       words: 'the answer is not valid HTTP. Check that url has the right scheme and port',

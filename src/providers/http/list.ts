@@ -1,7 +1,7 @@
 import type { Fetched, Provider, ProviderError } from '../../secrets/provider.ts'
 import { narrow } from '../shared/narrow.ts'
 import type { Address } from './address.ts'
-import { asProviderError, parseList } from './answer.ts'
+import { parseList } from './answer.ts'
 import type { HttpClient } from './client.ts'
 
 /** A backend with one URL for all its secrets: one call serves everything. */
@@ -9,14 +9,8 @@ export function listProvider(client: HttpClient, address: Address, maxSecrets: n
   const url = address.list()
   const place = client.place(url)
 
-  async function fetchAll(signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>> {
-    const { body } = await client.get(url, undefined, signal)
-    try {
-      return parseList(body, maxSecrets, place)
-    } catch (error) {
-      throw asProviderError(error, place)
-    }
-  }
+  const fetchAll = (signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>> =>
+    client.get({ url, key: undefined, parse: ({ body }) => parseList(body, maxSecrets, place) }, signal)
 
   return {
     fetch: async (keys, signal) => narrow(await fetchAll(signal), keys, place),

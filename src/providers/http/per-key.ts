@@ -5,8 +5,9 @@ import {
   type ProviderErrorReason,
 } from '../../secrets/provider.ts'
 import { notFound } from '../shared/narrow.ts'
+import { inParallel } from '../shared/parallel.ts'
 import type { Address } from './address.ts'
-import { asProviderError, parseSingle } from './answer.ts'
+import { parseSingle } from './answer.ts'
 import type { HttpClient } from './client.ts'
 import { connections } from './connection.ts'
 
@@ -28,27 +29,18 @@ export function perKeyProvider(client: HttpClient, address: Address, name: strin
   async function fetchOne(key: string, signal: AbortSignal): Promise<Fetched> {
     const url = address.of(key)
     if (url === undefined) throw notFound(`provider "${name}"`, key)
-    const page = await client.get(url, key, signal)
-    try {
-      return parseSingle(page)
-    } catch (error) {
-      throw asProviderError(error, client.place(url))
-    }
+    return await client.get({ url, key, parse: parseSingle }, signal)
   }
 
   return {
     async fetch(keys, signal) {
       const results = new Map<string, Fetched | ProviderError>()
-      const waiting = [...new Set(keys)].values()
       const health = new Health()
-      const work = async (): Promise<void> => {
-        for (const key of waiting) {
-          const result = health.failure ?? (await settled(fetchOne(key, signal)))
-          results.set(key, result)
-          health.saw(result)
-        }
-      }
-      await Promise.all(Array.from({ length: connections }, work))
+      await inParallel(new Set(keys), connections, async (key) => {
+        const result = health.failure ?? (await settled(fetchOne(key, signal)))
+        results.set(key, result)
+        health.saw(result)
+      })
       const aborted = [...results.values()].find((r) => r instanceof ProviderError && r.reason === 'aborted')
       if (aborted !== undefined) throw aborted
       return results

@@ -18,7 +18,7 @@ export function isRedirect(answer: Answer): boolean {
 export function nextHop(from: URL, answer: Answer, hops: number, place: string): URL {
   const refused = (words: string): ProviderError =>
     new ProviderError('unavailable', 'redirect', `${place}: ${words} (status ${answer.status}).`)
-  const { location } = answer.headers
+  const location = answer.headers.get('location')
   const to = location === undefined ? null : URL.parse(location, from)
   if (to === null) throw refused('a redirect that names no usable place')
   if (to.origin !== from.origin) {

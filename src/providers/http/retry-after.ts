@@ -13,8 +13,8 @@ const dates = [
  * `wall`, milliseconds since the epoch on our clock. What lies in the past is 0, more than a day is a day, and nonsense
  * is undefined.
  */
-export function retryAfterMs(header: string | string[] | undefined, wall: number): number | undefined {
-  if (typeof header !== 'string') return undefined
+export function retryAfterMs(header: string | undefined, wall: number): number | undefined {
+  if (header === undefined) return undefined
   const text = header.trim()
   if (/^-?\d+$/.test(text)) return clamp(Number(text) * 1000)
   if (!dates.some((form) => form.test(text))) return undefined

@@ -17,7 +17,7 @@ export function statusFailure(
   { status, headers }: Answer,
   wall: number,
 ): ProviderError {
-  const wait = retryAfterMs(headers['retry-after'], wall)
+  const wait = retryAfterMs(headers.get('retry-after'), wall)
   const failure = (kind: ProviderErrorKind, reason: ProviderErrorReason, words: string): ProviderError =>
     new ProviderError(kind, reason, `${place}: ${words} (status ${status}).`, { retryAfterMs: wait })
 

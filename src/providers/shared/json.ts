@@ -52,7 +52,8 @@ export function isJsonObject(value: unknown): value is Record<string, unknown> {
 /** The number that a parsed JSON value is, or undefined. */
 export function jsonNumber(value: unknown): number | undefined {
   if (typeof value === 'number') return value
-  return JSON.isRawJSON(value) && /^[-\d]/.test(value.rawJSON) ? Number(value.rawJSON) : undefined
+  // Only numbers are ever kept raw.
+  return JSON.isRawJSON(value) ? Number(value.rawJSON) : undefined
 }
 
 /** A string as it is, anything else JSON-encoded. Throws `Malformed` for what has no UTF-8 form. */
@@ -62,13 +63,5 @@ export function jsonSecret(value: unknown): SecretValue {
     if (!value.isWellFormed()) throw new Malformed('a value is not well-formed Unicode')
     return SecretValue.fromText(value)
   }
-  return SecretValue.fromText(encodeJson(value))
-}
-
-function encodeJson(value: unknown): string {
-  try {
-    return JSON.stringify(value)
-  } catch {
-    throw new Malformed('a value is nested too deeply')
-  }
+  return SecretValue.fromText(JSON.stringify(value))
 }

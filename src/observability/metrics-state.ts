@@ -1,0 +1,55 @@
+import type { CallOutcome } from '../secrets/observer.ts'
+import type { SecretStatus } from '../secrets/reading.ts'
+import type { CounterCells, DurationCells, RouteCells } from './cells.ts'
+
+/**
+ * How a request for a secret's value met the cache. `miss` is a pattern secret that has to be fetched first, `bypass`
+ * a caller who asked for a refresh.
+ */
+export type CacheResult = 'hit' | 'stale' | 'miss' | 'not_loaded' | 'expired' | 'not_found' | 'bypass'
+
+export const cacheResults: readonly CacheResult[] = [
+  'hit',
+  'stale',
+  'miss',
+  'not_loaded',
+  'expired',
+  'not_found',
+  'bypass',
+]
+
+/** What is read from the cache at each scrape. */
+export interface MetricsSource {
+  statuses(): readonly SecretStatus[]
+  stats(): { readonly entries: number; readonly bytes: number }
+}
+
+/** What is known of one provider. */
+export interface ProviderCells {
+  readonly outcomes: CounterCells<CallOutcome>
+  readonly durations: DurationCells
+  /** Whether it answered the last call; false before the first answer. */
+  up: boolean
+}
+
+/** An answer to a scrape. */
+export interface MetricsText {
+  readonly contentType: string
+  readonly body: string
+}
+
+/** All numbers at the moment of a scrape. */
+export interface MetricsState {
+  /** Sidekeep's own version. */
+  readonly version: string
+  readonly cache: MetricsSource
+  readonly reads: CounterCells<CacheResult>
+  /** By name. */
+  readonly providers: ReadonlyMap<string, ProviderCells>
+  /** By template. */
+  readonly routes: ReadonlyMap<string, RouteCells>
+  /** Of declared secrets, by name. */
+  readonly rotations: CounterCells<string>
+  /** Of all pattern secrets together: their names are the backend's, and too many for labels. */
+  readonly patternRotations: number
+}

@@ -1,0 +1,107 @@
+import { once } from 'node:events'
+import http from 'node:http'
+import type { Socket } from 'node:net'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import t from 'tap'
+import { settle } from '../support/virtual-clock.ts'
+import { request } from './support/client.ts'
+import { createWorld } from './support/world.ts'
+
+const get = 'GET /v1/secrets/db-password HTTP/1.1\r\nHost: localhost\r\nX-Sidekeep-Request: true\r\n\r\n'
+
+async function open(t: { teardown(fn: () => unknown): void }, port: number): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port })
+  t.teardown(() => socket.destroy())
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  return socket
+}
+
+t.test('a connection beyond the cap is answered 503, and a probe on it is answered', async (t) => {
+  const world = await createWorld(t, { config: { maxConnections: 4 } })
+  const kept: Socket[] = []
+  for (let count = 0; count < 4; count += 1) {
+    const socket = await open(t, world.port)
+    socket.write(get)
+    t.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200 /)
+    kept.push(socket)
+  }
+  const { status, json, headers } = await world.get('/v1/secrets/db-password')
+  t.equal(status, 503)
+  t.equal(json().code, 'SIDEKEEP_TOO_MANY_CONNECTIONS')
+  t.ok(headers['retry-after'])
+  t.equal((await request(world.port, 'GET', '/livez')).status, 200)
+  const { promise: closed, resolve } = Promise.withResolvers<void>()
+  kept[0]?.once('close', () => resolve())
+  kept[0]?.destroy()
+  await closed
+  while ((await world.get('/v1/secrets/db-password')).status !== 200) await settle()
+})
+
+t.test('closing waits for the answer that is under way', async (t) => {
+  const world = await createWorld(t, { values: {}, rules: { 'shared/*': { key: '*' } } })
+  world.provider.values.set('token', 'CANARY-token-1')
+  const agent = new http.Agent({ keepAlive: true })
+  t.teardown(() => agent.destroy())
+  const openGate = world.provider.hold()
+  const waiting = world.get('/v1/secrets/shared/token', { agent })
+  while (world.provider.calls === 0) await settle()
+  const closed = world.api.close()
+  while (!world.api.exchange.connections.closing) await settle()
+  openGate()
+  const { status, headers, json } = await waiting
+  t.equal(status, 200)
+  t.equal(json().value, 'CANARY-token-1')
+  t.equal(headers.connection, 'close', 'the caller learns that the connection ends')
+  await closed
+})
+
+t.test('callers with kept-alive connections lose no request while the listener closes', async (t) => {
+  const world = await createWorld(t)
+  const agent = new http.Agent({ keepAlive: true })
+  t.teardown(() => agent.destroy())
+  let closing = false
+  let answered = 0
+  const caller = async (): Promise<void> => {
+    for (;;) {
+      const { status, headers } = await world.get('/v1/secrets/db-password', { agent })
+      t.equal(status, 200)
+      answered += 1
+      if (headers.connection === 'close') return
+      if (closing && !world.api.server.listening) return
+    }
+  }
+  const callers = Array.from({ length: 50 }, caller)
+  while (answered < 200) await settle()
+  closing = true
+  await Promise.all([world.api.close(), ...callers])
+  t.ok(answered >= 250)
+})
+
+t.test('connections that never spoke, and idle ones, do not hold up the close', async (t) => {
+  const world = await createWorld(t)
+  const silent = await open(t, world.port)
+  const idle = await open(t, world.port)
+  idle.write(get)
+  await once(idle, 'data')
+  const ends = [silent, idle].map((socket) => text(socket).catch(() => ''))
+  const started = performance.now()
+  await world.api.close()
+  await Promise.all(ends)
+  t.ok(performance.now() - started < 3_000, 'sooner than the keep-alive timeout')
+})
+
+t.test('a listener that never opened closes at once', async (t) => {
+  const world = await createWorld(t)
+  const { createOps } = await import('../../src/api/server.ts')
+  const app = createOps({
+    health: { livez: [], startupz: [], readyz: [] },
+    metrics: world.metrics,
+    log: { error() {} },
+    clock: world.clock,
+    config: { maxConnections: 1 },
+  })
+  await app.close()
+  t.notOk(app.server.listening)
+})

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { errorTable } from '../../src/errors.ts'
+import { cacheResults } from '../../src/observability/metrics-state.ts'
+import { createWorld } from './support/world.ts'
+
+const page = readFileSync(new URL('../../docs/http-api.md', import.meta.url), 'utf8')
+
+t.test('the page lists every code that a caller can meet, with its status, and no other', async (t) => {
+  const listed = [...page.matchAll(/^\| `(SIDEKEEP_[A-Z_]+)` \| (\d{3}) \|/gm)].map(
+    ([, code, status]) => `${status} ${code}`,
+  )
+  const codes = Object.entries(errorTable).flatMap(([code, { status }]) =>
+    status === undefined ? [] : [`${status} ${code}`],
+  )
+  t.strictSame(listed.sort(), codes.sort())
+  for (const [code] of page.matchAll(/SIDEKEEP_[A-Z]+(?:_[A-Z]+)*(?!…|_…)\b/g)) {
+    t.ok(Object.hasOwn(errorTable, code) || code === 'SIDEKEEP_REFRESH', code)
+  }
+})
+
+t.test('the page has every route with a curl line, and every metric', async (t) => {
+  const world = await createWorld(t)
+  const document = (await world.get('/openapi.json')).json()
+  for (const template of Object.keys(Object(document.paths))) {
+    const [path = ''] = template.split('/{')
+    t.match(page, path, template)
+    t.ok(page.includes(`http://127.0.0.1:7575${path}`), `${template} has a curl line`)
+  }
+  const { text } = await world.get('/metrics')
+  for (const [, name = ''] of text.matchAll(/^# TYPE (sidekeep_\w+) /gm))
+    t.ok(page.includes(`\`${name}`), name)
+  for (const result of cacheResults) t.ok(page.includes(`\`${result}\``), result)
+})
+
+t.test('the curl lines of the page do as it says', async (t) => {
+  const world = await createWorld(t, {
+    values: { 'db-password': 'CANARY-db-password-1', 'app/config': '{"db":{"password":"CANARY-field-1"}}' },
+  })
+  const lines = [...page.matchAll(/^curl (?!.*--unix-socket)(.*)$/gm)].map(([, line = '']) => line)
+  t.ok(lines.length > 15)
+  for (const line of lines) {
+    const url = new URL(/http:\/\/127\.0\.0\.1:7575[^\s']*/.exec(line)?.[0] ?? '')
+    const headers = Object.fromEntries(
+      [...line.matchAll(/H '([\w-]+): ([^']*)'/g)].map(([, name = '', value = '']) => [name, value]),
+    )
+    const { request } = await import('./support/client.ts')
+    const method = line.startsWith('-sX POST') ? 'POST' : line.startsWith('-sI') ? 'HEAD' : 'GET'
+    const { status } = await request(world.port, method, `${url.pathname}${url.search}`, { headers })
+    const expected = /# (\d{3})$/.exec(line)?.[1] ?? (line.includes('If-None-Match') ? '304' : '200')
+    t.equal(String(status), expected, line)
+  }
+})

@@ -1,0 +1,140 @@
+import t from 'tap'
+import { operations } from '../../src/api/openapi/operations.ts'
+import { apiRoutes } from '../../src/api/server.ts'
+import { errorTable } from '../../src/errors.ts'
+import type { World } from './support/world.ts'
+import { createWorld } from './support/world.ts'
+
+interface Media {
+  schema?: { $ref?: string }
+  examples?: Record<string, { value: { code: string; status: number } }>
+}
+interface Operation {
+  operationId: string
+  summary: string
+  security?: object[]
+  parameters?: { name: string; in: string; required: boolean; description?: string }[]
+  responses: Record<string, { description: string; content?: Record<string, Media>; headers?: object }>
+}
+interface Document {
+  openapi: string
+  info: { title: string; version: string }
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, object>; securitySchemes?: Record<string, object> }
+}
+
+async function documentOf(world: World): Promise<Document> {
+  const { text, status, headers } = await world.get('/openapi.json')
+  if (status !== 200) throw new Error(`status ${status}`)
+  if (!headers['content-type']?.startsWith('application/json')) throw new Error('no JSON')
+  return JSON.parse(text) as Document
+}
+
+function routesOf(world: World, access: 'header' | 'open') {
+  return apiRoutes({
+    cache: world.cache,
+    refresher: world.refresher,
+    metrics: world.metrics,
+    clock: world.clock,
+    health: { livez: [], startupz: [], readyz: [] },
+    log: { error() {} },
+    version: '',
+    config: { access, hosts: [], maxConnections: 1, demandTimeout: 1, refreshTimeout: 1 },
+  })
+}
+
+t.test('the document has every route and nothing else', async (t) => {
+  const world = await createWorld(t)
+  const { openapi, info, paths } = await documentOf(world)
+  t.equal(openapi, '3.1.0')
+  t.strictSame([info.title, info.version], ['Sidekeep', '0.0.0-test'])
+  const described = Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, { operationId }]) => `${method.toUpperCase()} ${path} ${operationId}`),
+  )
+  const routes = routesOf(world, 'header').map(({ id, method, path }) => `${method} ${path} ${id}`)
+  t.strictSame(described.sort(), routes.sort())
+  t.equal(
+    new Set(described.map((line) => line.split(' ')[2])).size,
+    described.length,
+    'operation ids are unique',
+  )
+  t.strictSame(Object.keys(operations).sort(), described.map((line) => String(line.split(' ')[2])).sort())
+})
+
+t.test('every path answers as the document says it would', async (t) => {
+  const world = await createWorld(t)
+  const { paths } = await documentOf(world)
+  for (const [template, item] of Object.entries(paths)) {
+    for (const [method, { responses }] of Object.entries(item)) {
+      const path = template
+        .replace('{name}', 'db-password')
+        .replace('{check}', template.startsWith('/readyz') ? 'listeners' : 'event-loop')
+        .replace('/startupz/event-loop', '/startupz/required-secrets-loaded')
+      const { status, headers } = await (method === 'post' ? world.post(path) : world.get(path))
+      t.equal(status, 200, path)
+      const type = String(headers['content-type']).split(';')[0] ?? ''
+      t.ok(responses['200']?.content?.[type], `${method} ${template} documents ${type}`)
+    }
+  }
+})
+
+t.test('each problem stands under the status of its code, with an example', async (t) => {
+  const world = await createWorld(t)
+  const { paths } = await documentOf(world)
+  const routes = new Map(routesOf(world, 'header').map((route) => [route.id as string, route]))
+  for (const item of Object.values(paths)) {
+    for (const { operationId, responses } of Object.values(item)) {
+      const documented = new Set<string>()
+      for (const [status, { description, content }] of Object.entries(responses)) {
+        t.ok(description, `${operationId} ${status}`)
+        for (const [code, { value }] of Object.entries(
+          content?.['application/problem+json']?.examples ?? {},
+        )) {
+          t.equal(String(value.status), status)
+          t.equal(value.code, code)
+          documented.add(code)
+        }
+      }
+      for (const code of routes.get(operationId)?.problems ?? [])
+        t.ok(documented.has(code), `${operationId} ${code}`)
+      t.equal(documented.has('SIDEKEEP_HOST_NOT_ALLOWED'), !routes.get(operationId)?.skipsDoor, operationId)
+    }
+  }
+  for (const code of Object.keys(errorTable)) t.match(code, /^SIDEKEEP_[A-Z_]+$/)
+})
+
+t.test('parameters, references and the header of the door are described', async (t) => {
+  const world = await createWorld(t)
+  const document = await documentOf(world)
+  const getSecret = document.paths['/v1/secrets/{name}']?.get
+  t.match(
+    getSecret?.parameters?.map(({ name, in: place, required }) => `${place} ${name} ${required}`).sort(),
+    [
+      'header If-None-Match false',
+      'path name true',
+      'query field false',
+      'query format false',
+      'query refresh false',
+    ],
+  )
+  t.match(getSecret?.parameters?.find(({ name }) => name === 'name')?.description, /slashes/)
+  t.strictSame(getSecret?.security, [{ requestHeader: [] }])
+  t.match(document.components.securitySchemes, {
+    requestHeader: { type: 'apiKey', in: 'header', name: 'X-Sidekeep-Request' },
+  })
+  t.notOk(document.paths['/readyz']?.get?.security)
+  const references = JSON.stringify(document).match(/"\$ref":"[^"]+"/g) ?? []
+  t.ok(references.length > 0)
+  for (const reference of new Set(references)) {
+    const name = /#\/components\/schemas\/(\w+)/.exec(reference)?.[1] ?? ''
+    t.ok(document.components.schemas[name], reference)
+  }
+})
+
+t.test('with open access no header is asked for', async (t) => {
+  const world = await createWorld(t, { config: { access: 'open' } })
+  const document = await documentOf(world)
+  t.notOk(document.components.securitySchemes)
+  t.notOk(document.paths['/v1/secrets']?.get?.security)
+  t.notMatch(JSON.stringify(document.paths), 'SIDEKEEP_HEADER_REQUIRED')
+})

@@ -1,0 +1,90 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to variables are what is tested.
+import { inspect } from 'node:util'
+import t, { type Test } from 'tap'
+import { parse, refusal, smallest } from './helpers.ts'
+
+/** Refused, and neither message nor members of the error hold a canary. */
+async function silent(t: Test, text: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const error = await refusal(text, env)
+  t.notMatch(inspect(error, { depth: 20, showHidden: true }), /CANARY/)
+  t.notMatch(JSON.stringify(error.problems), /CANARY/)
+  return error.message
+}
+
+const env = { CANARY_FREE_NAME: 'CANARY-value-1' }
+
+t.test('a value from a variable is never repeated: its reference is shown in its place', async (t) => {
+  const message = await silent(
+    t,
+    `${smallest}log: { level: "\${CANARY_FREE_NAME}" }`.replaceAll('CANARY_FREE_NAME', 'LEVEL'),
+    {
+      LEVEL: 'CANARY-value-1',
+    },
+  )
+  t.match(message, 'got "${LEVEL}"')
+})
+
+t.test('a value from a variable is not repeated by rules between options either', async (t) => {
+  const message = await silent(
+    t,
+    'providers:\n  p: { type: env, prefix: A }\nsecrets:\n  a: { provider: "${NAME}" }',
+    {
+      NAME: 'CANARY-value-1',
+    },
+  )
+  t.match(message, 'secrets.a.provider: expected a provider of providers: "p", got "${NAME}"')
+})
+
+t.test('a near-miss of a variable’s content is not suggested, which would give it away', async (t) => {
+  const message = await silent(t, `${smallest}log: { level: "\${LEVEL}" }`, { LEVEL: 'infos' })
+  t.notMatch(message, 'did you mean')
+})
+
+t.test('a literal credential is never repeated', async (t) => {
+  await silent(t, 'providers: { p: { type: http, url: "https://a.test", token: [CANARY-token-1] } }')
+  await silent(t, 'providers: { p: { type: http, url: "https://a.test", token: { CANARY-token-1 } } }')
+  await silent(t, 'providers: { p: { type: http, url: "https://a.test", token: { env: "CANARY-token-1" } } }')
+  await silent(t, 'providers: { p: { type: http, url: "https://a.test", headers: "CANARY-header-1" } }')
+  await silent(
+    t,
+    'providers: { p: { type: http, url: "https://a.test", headers: { X-Key: [CANARY-header-1] } } }',
+  )
+  await silent(t, 'providers: { p: { type: http, url: "https://a.test", ca: [CANARY-pem-1] } }')
+})
+
+t.test('a number that was meant as a credential is not repeated', async (t) => {
+  const message = await silent(t, 'providers: { p: { type: http, url: "https://a.test", token: 987654321 } }')
+  t.notMatch(message, '987654321')
+})
+
+t.test('a password in a URL is refused and not repeated', async (t) => {
+  const message = await silent(
+    t,
+    'providers: { p: { type: http, url: "https://user:CANARY-password-1@a.test" } }',
+  )
+  t.match(message, 'without user name and password')
+  await silent(t, 'proxy: { listen: "127.0.0.1:1", upstream: "http://user:CANARY-password-1@a.test" }')
+})
+
+t.test('a file that is no YAML is not quoted', async (t) => {
+  await silent(t, 'providers: { p: { token: "CANARY-token-1 } }')
+  await silent(t, 'token: CANARY-token-1: CANARY-token-2')
+  await silent(t, 'token: *CANARY-token-1')
+  await silent(t, 'token: !CANARY-token-1 x')
+  await silent(t, 'token: "\\CANARY-token-1"')
+  await silent(t, 'token: @CANARY-token-1')
+  await silent(t, '%CANARY-token-1\n---\na: 1')
+})
+
+t.test('what a configuration prints as holds no literal credential', async (t) => {
+  const loaded = await parse(
+    `
+providers:
+  p: { type: http, url: "https://a.test", token: CANARY-token-1, ca: CANARY-pem-1, headers: { X-Key: CANARY-header-1 } }
+secrets: { a: { provider: p } }
+`,
+    env,
+  )
+  t.notMatch(inspect(loaded, { depth: 20, showHidden: true }), /CANARY/)
+  t.notMatch(JSON.stringify(loaded), /CANARY/)
+})
