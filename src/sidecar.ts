@@ -9,8 +9,10 @@ import { describeListen, openListener } from './listener.ts'
 import type { Logger } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
 import { createMetrics } from './observability/metrics.ts'
+import { ProxyCells } from './observability/proxy-cells.ts'
 import { createReporter } from './observability/reporter.ts'
 import { createProvider } from './providers/registry.ts'
+import type { ProxyServer } from './proxy/server.ts'
 import { SecretCache } from './secrets/cache.ts'
 import type { Clock, Random } from './secrets/clock.ts'
 import { systemClock } from './secrets/clock.ts'
@@ -33,6 +35,9 @@ export interface Addresses {
   readonly proxy?: string
 }
 
+/** How much of the time for stopping requests under way to the application may take; the rest is for what comes after. */
+const proxyShare = 0.8
+
 /** How long after ready the metrics library is loaded, in milliseconds: it takes some tens of them. */
 const metricsLoadDelay = 1_000
 
@@ -46,8 +51,9 @@ export class Sidecar {
   readonly #sources: ReadonlyMap<string, Source>
   readonly #api: FastifyInstance
   readonly #ops: FastifyInstance | undefined
-  readonly #ready = Promise.withResolvers<void>()
-  readonly #bound: { api?: Listen; ops?: Listen } = {}
+  readonly #ready = Promise.withResolvers<Addresses>()
+  readonly #proxy: ProxyServer | undefined
+  readonly #bound: { api?: Listen; ops?: Listen; proxy?: Listen } = {}
   #isReady = false
   #stopping = false
   /** What the stop is waiting for; told when it takes too long. */
@@ -63,11 +69,16 @@ export class Sidecar {
         sources.set(name, new Source(name, await createProvider(provider, { name, clock, warn }), clock))
       }),
     )
-    return new Sidecar(options, sources)
+    return new Sidecar(options, sources, await createFrontDoor(config, log, clock))
   }
 
-  private constructor(options: SidecarOptions, sources: ReadonlyMap<string, Source>) {
+  private constructor(
+    options: SidecarOptions,
+    sources: ReadonlyMap<string, Source>,
+    frontDoor: FrontDoor | undefined,
+  ) {
     const { config, log, version, clock = systemClock, random = Math.random } = options
+    this.#proxy = frontDoor?.proxy
     this.#config = config
     this.#log = log
     this.#clock = clock
@@ -76,6 +87,7 @@ export class Sidecar {
       version,
       providers: Object.keys(config.providers),
       cache: { statuses: () => this.#cache.statuses(), stats: () => this.#cache.stats() },
+      proxy: frontDoor?.cells,
     })
     const metrics = this.#metrics
     const reporter = createReporter(log, metrics)
@@ -117,13 +129,18 @@ export class Sidecar {
     return createHealth({
       required: () => this.#cache.required,
       listenersUp: () =>
-        this.#bound.api !== undefined && (this.#ops === undefined || this.#bound.ops !== undefined),
+        this.#bound.api !== undefined &&
+        (this.#ops === undefined || this.#bound.ops !== undefined) &&
+        (this.#proxy === undefined || this.#bound.proxy !== undefined),
       shuttingDown: () => this.#stopping,
     })
   }
 
-  /** Resolves when all required secrets are held for the first time. */
-  get ready(): Promise<void> {
+  /**
+   * Resolves when all required secrets are held for the first time and all listeners are open. Rejects with
+   * SIDEKEEP_LISTEN_FAILED where the proxy's listener, which opens last, cannot be opened.
+   */
+  get ready(): Promise<Addresses> {
     return this.#ready.promise
   }
 
@@ -145,14 +162,21 @@ export class Sidecar {
       }
     } catch (error) {
       this.#stopping = true
+      await this.#proxy?.close()
       await this.#closeAll()
       throw error
     }
     this.#refresher.start()
     this.#checkReady()
+    return this.#addresses(this.#bound.api)
+  }
+
+  #addresses(api: Listen): Addresses {
+    const { ops, proxy } = this.#bound
     return {
-      api: describeListen(this.#bound.api),
-      ...(this.#bound.ops === undefined ? {} : { ops: describeListen(this.#bound.ops) }),
+      api: describeListen(api),
+      ...(ops === undefined ? {} : { ops: describeListen(ops) }),
+      ...(proxy === undefined ? {} : { proxy: describeListen(proxy) }),
     }
   }
 
@@ -167,7 +191,9 @@ export class Sidecar {
    */
   async stop(): Promise<void> {
     this.#stopping = true
-    const { linger } = this.#config.shutdown
+    const { linger, timeout } = this.#config.shutdown
+    this.stage = 'draining the proxy'
+    await this.#proxy?.close({ withinMs: Math.max(0, timeout - linger) * proxyShare })
     if (linger > 0 && this.#bound.api !== undefined) {
       this.stage = 'linger'
       await this.#wait(linger)
@@ -177,12 +203,14 @@ export class Sidecar {
 
   async #closeAll(): Promise<void> {
     this.stage = 'closing the api listener'
+    // Whoever keeps a connection is given a moment to leave: the callers of both listeners at the same time.
+    const opsClosed = this.#ops?.close()
     await this.#api.close()
     this.stage = 'closing the providers'
     this.#refresher.stop()
     await Promise.all([...this.#sources.values()].map((source) => this.#close(source)))
     this.stage = 'closing the ops listener'
-    await this.#ops?.close()
+    await opsClosed
     this.#cache.close()
     this.stage = 'stopped'
   }
@@ -202,13 +230,41 @@ export class Sidecar {
   }
 
   #checkReady(): void {
-    if (this.#isReady || this.#stopping || this.#bound.api === undefined) return
-    if (!this.#cache.required.held) return
+    const { api } = this.#bound
+    if (this.#isReady || this.#stopping || api === undefined || !this.#cache.required.held) return
     this.#isReady = true
-    this.#ready.resolve()
+    // Whoever runs the sidecar waits for this; where nobody does, a failure is no unhandled one.
+    this.#ready.promise.catch(() => {})
+    this.#openProxy().then(
+      () => this.#ready.resolve(this.#addresses(api)),
+      (error) => this.#ready.reject(error),
+    )
     // Ahead of the first scrape, but not while whoever waited for the start has the first questions.
     this.#clock.setTimer(() => void this.#metrics.load(), metricsLoadDelay)
   }
+
+  /** The application may need its secrets to answer: nobody is let through to it before they are held. */
+  async #openProxy(): Promise<void> {
+    const { proxy } = this.#config
+    if (proxy === undefined || this.#proxy === undefined) return
+    this.#bound.proxy = await openListener(this.#proxy.app, { name: 'proxy', listen: proxy.listen })
+  }
+}
+
+interface FrontDoor {
+  readonly proxy: ProxyServer
+  readonly cells: ProxyCells
+}
+
+/** The proxy and what it costs are there only where the configuration wants them. */
+async function createFrontDoor(config: Config, log: Logger, clock: Clock): Promise<FrontDoor | undefined> {
+  if (config.proxy === undefined) return undefined
+  const [{ createProxy }, { upstreamFailures }] = await Promise.all([
+    import('./proxy/server.ts'),
+    import('./proxy/observer.ts'),
+  ])
+  const cells = new ProxyCells(config.proxy.limits, upstreamFailures)
+  return { proxy: createProxy({ config: config.proxy, log, clock, observer: cells }), cells }
 }
 
 function rulesOf(config: Config): Rules {

@@ -72,7 +72,8 @@ export class Connections {
   /** Resolves when those who were connected have left, or when for a while none of them did. */
   async #partings(): Promise<void> {
     const connected = [...this.#open]
-    const staying = (): number => connected.filter((socket) => this.#open.has(socket)).length
+    const isStaying = (socket: Socket): boolean => this.#open.has(socket) && !socket.writableEnded
+    const staying = (): number => connected.filter(isStaying).length
     let before: number
     let rounds = 0
     do {

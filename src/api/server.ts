@@ -5,6 +5,7 @@ import { Failures } from './failures.ts'
 import type { Check } from './guard.ts'
 import { createDoor, createOpsDoor } from './guard.ts'
 import type { ApiDeps, OpsDeps } from './ports.ts'
+import { limitRefreshes } from './refresh-limit.ts'
 import type { ApiRequest } from './respond.ts'
 import { sendProblem } from './respond.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -19,11 +20,13 @@ import { bodyLimit, serverOptions } from './server-options.ts'
 /** The listener for the applications of this pod: secrets, and all of ops. Knows no process; the caller lets it listen. */
 export function createApi(deps: ApiDeps): FastifyInstance {
   const { demandTimeout, refreshTimeout } = deps.config
-  return createListener(deps, {
+  const app = createListener(deps, {
     routes: apiRoutes(deps),
     makeDoor: (connections) => createDoor(deps.config, connections),
     longestWait: Math.max(demandTimeout, refreshTimeout),
   })
+  limitRefreshes(app)
+  return app
 }
 
 /** The listener for the kubelet and Prometheus: probes and metrics, no secret and no secret's name in a probe. */

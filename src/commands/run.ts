@@ -28,7 +28,16 @@ Exit codes: 0 stopped in order, 1 failed (a port is taken, the shutdown timed ou
     })
     const log = await createLog(loaded.config.log)
     const serving = await serve(loaded, log)
-    const code = await serving.stop(await signals.asked)
+    const failure = await Promise.race([
+      signals.asked.then((signal) => ({ signal })),
+      serving.failed.then((error) => ({ error })),
+    ])
+    if ('error' in failure) {
+      log.fatal({ err: failure.error }, 'the sidecar cannot go on')
+      await serving.stop('failure')
+      throw failure.error
+    }
+    const code = await serving.stop(failure.signal)
     // Not left to the event loop to run dry: a part that hung is what the deadline was for.
     process.exit(code)
   },

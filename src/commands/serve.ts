@@ -9,6 +9,8 @@ import { exitCodes } from './command.ts'
 
 export interface Serving {
   readonly addresses: Addresses
+  /** Resolves to the error where the sidecar cannot go on: the proxy, which opens last, could not be opened. */
+  readonly failed: Promise<unknown>
   /** Stops in order, or gives up after shutdown.timeout. Resolves to the exit code. */
   stop(reason: string): Promise<number>
 }
@@ -30,10 +32,12 @@ export async function serve(
   announce(addresses)
   for (const warning of warnings) log.warn(warning)
   log.info({ version, source, ...addresses, config: redacted }, 'sidekeep started')
-  void sidecar.ready.then(() => {
-    log.info({ afterMs: Math.round(performance.now() - began) }, 'ready: all required secrets are held')
-  })
-  return { addresses, stop: (reason) => stop(sidecar, config.shutdown.timeout, log, reason) }
+  const { promise: failed, resolve: fail } = Promise.withResolvers<unknown>()
+  sidecar.ready.then(({ proxy }) => {
+    const afterMs = Math.round(performance.now() - began)
+    log.info({ afterMs, ...(proxy === undefined ? {} : { proxy }) }, 'ready: all required secrets are held')
+  }, fail)
+  return { addresses, failed, stop: (reason) => stop(sidecar, config.shutdown.timeout, log, reason) }
 }
 
 async function stop(sidecar: Sidecar, timeoutMs: number, log: Logger, reason: string): Promise<number> {

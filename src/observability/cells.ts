@@ -51,7 +51,7 @@ export class CounterCells<Key extends string> {
 }
 
 /** The methods that get a label value of their own: a caller may send any word, a label must not grow with it. */
-const methods = ['GET', 'HEAD', 'POST'] as const
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 export type MethodLabel = (typeof methods)[number] | 'other'
 
 /**
@@ -81,15 +81,8 @@ export class RouteCells {
   }
 }
 
+const places = new Map<string | undefined, number>(methods.map((method, place) => [method, place]))
+
 function methodPlace(method: string | undefined): number {
-  switch (method) {
-    case 'GET':
-      return 0
-    case 'HEAD':
-      return 1
-    case 'POST':
-      return 2
-    default:
-      return methods.length
-  }
+  return places.get(method) ?? methods.length
 }

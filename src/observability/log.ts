@@ -1,3 +1,4 @@
+import { Writable } from 'node:stream'
 import type { DestinationStream, Logger } from 'pino'
 import { pino, stdTimeFunctions } from 'pino'
 import { safeError } from './safe-error.ts'
@@ -9,7 +10,7 @@ export interface LogOptions {
   /** `auto`: pretty on a terminal, JSON elsewhere. */
   readonly format: 'auto' | 'json' | 'pretty'
   /** Where lines go; standard output by default. */
-  readonly destination?: DestinationStream & { isTTY?: boolean }
+  readonly destination?: DestinationStream & { readonly isTTY?: boolean }
 }
 
 /**
@@ -29,16 +30,33 @@ export async function createLog(options: LogOptions): Promise<Logger> {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: safeError },
+      hooks: {
+        logMethod(args, method) {
+          const [fields, message] = args
+          // Without a message of ours pino takes the error's, which may quote anything.
+          if (message === undefined && isErrorful(fields)) {
+            method.call(this, fields instanceof Error ? { err: fields } : fields, 'error')
+          } else method.apply(this, args)
+        },
+      },
     },
     destination,
   )
 }
 
+function isErrorful(fields: unknown): fields is object {
+  return fields instanceof Error || (typeof fields === 'object' && fields !== null && 'err' in fields)
+}
+
 async function prettyStream(destination: DestinationStream | undefined): Promise<DestinationStream> {
   const { default: pretty } = await import('pino-pretty')
-  return pretty({
-    sync: true,
-    translateTime: 'SYS:HH:MM:ss.l',
-    ...(destination === undefined ? {} : { destination, colorize: false }),
+  const options = { sync: true, translateTime: 'SYS:HH:MM:ss.l' } as const
+  if (destination === undefined) return pretty(options)
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      destination.write(String(chunk))
+      done()
+    },
   })
+  return pretty({ ...options, destination: stream, colorize: false })
 }

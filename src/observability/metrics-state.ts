@@ -1,6 +1,7 @@
 import type { CallOutcome } from '../secrets/observer.ts'
 import type { SecretStatus } from '../secrets/reading.ts'
 import type { CounterCells, DurationCells, RouteCells } from './cells.ts'
+import type { ProxyCells } from './proxy-cells.ts'
 
 /**
  * How a request for a secret's value met the cache. `miss` is a pattern secret that has to be fetched first, `bypass`
@@ -52,4 +53,6 @@ export interface MetricsState {
   readonly rotations: CounterCells<string>
   /** Of all pattern secrets together: their names are the backend's, and too many for labels. */
   readonly patternRotations: number
+  /** Where the proxy is configured. */
+  readonly proxy: ProxyCells | undefined
 }

@@ -3,6 +3,7 @@ import { callOutcomes } from '../secrets/observer.ts'
 import { CounterCells, DurationCells, RouteCells } from './cells.ts'
 import type { CacheResult, MetricsSource, MetricsState, MetricsText, ProviderCells } from './metrics-state.ts'
 import { cacheResults } from './metrics-state.ts'
+import type { ProxyCells } from './proxy-cells.ts'
 import type { PrometheusText } from './registry.ts'
 
 export interface MetricsOptions {
@@ -11,6 +12,8 @@ export interface MetricsOptions {
   /** The configured providers' names: what is counted of them is shown as 0 before it happens. */
   readonly providers: readonly string[]
   readonly cache: MetricsSource
+  /** Where the proxy is configured. */
+  readonly proxy?: ProxyCells | undefined
 }
 
 /** A call to a backend takes from milliseconds on a LAN to the deadline after which it is given up (60 s). */
@@ -28,11 +31,13 @@ export class Metrics implements MetricsState, Pick<SecretsObserver, 'called' | '
   readonly providers = new Map<string, ProviderCells>()
   readonly rotations = new CounterCells<string>()
   patternRotations = 0
+  readonly proxy: ProxyCells | undefined
   #text: Promise<PrometheusText> | undefined
 
   constructor(options: MetricsOptions) {
     this.version = options.version
     this.cache = options.cache
+    this.proxy = options.proxy
     for (const provider of options.providers) this.#provider(provider)
   }
 

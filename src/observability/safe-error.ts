@@ -21,7 +21,7 @@ export function safeError(error: unknown): SafeError {
   if (error instanceof ProviderError) {
     return { name, code: `${error.kind}/${error.reason}`, message: error.message }
   }
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  const code = 'code' in error && isCode(error.code) ? error.code : undefined
   const isSystemError = code !== undefined && 'syscall' in error
   const frames = framesOf(error)
   return {
@@ -32,10 +32,15 @@ export function safeError(error: unknown): SafeError {
   }
 }
 
+/** A library may keep anything in `code`; what is told is an identifier. */
+function isCode(code: unknown): code is string {
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code)
+}
+
 /** A stack begins with the message, whose lines may look like frames: nothing is taken where the two do not fit. */
 function framesOf({ message, stack = '' }: Error): string {
   const header = stack.indexOf(message)
-  if (header < 0 || (message === '' && stack.includes(': '))) return ''
+  if (header < 0 || (message === '' && stack.split('\n', 1)[0]?.includes(': '))) return ''
   return stack
     .slice(header + message.length)
     .split('\n')

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from './clock.ts'
+import { ProviderError } from './provider.ts'
 import type { Reading } from './reading.ts'
 
 /** How many names of pattern secrets are remembered as missing or failing; the least recently asked for go first. */
@@ -8,7 +9,7 @@ const maxRemembered = 10_000
 interface Absence {
   readonly until: number
   /** Undefined: the provider said that it is missing. Else why the first fetch failed. */
-  readonly failure: string | undefined
+  readonly failure: ProviderError | undefined
   readonly attempts: number
 }
 
@@ -28,7 +29,7 @@ export class Absences {
     this.#names.set(name, { until: this.#clock.now() + forMs, failure: undefined, attempts: 0 })
   }
 
-  failed(name: string, forMs: number, failure: string): void {
+  failed(name: string, forMs: number, failure: ProviderError): void {
     this.#names.set(name, { until: this.#clock.now() + forMs, failure, attempts: this.attempts(name) + 1 })
   }
 
@@ -48,6 +49,15 @@ export class Absences {
     const left = absence.until - this.#clock.now()
     if (left <= 0) return undefined
     if (absence.failure === undefined) return { kind: 'not-found' }
-    return { kind: 'not-loaded', retryAfterMs: left, reason: absence.failure }
+    return { kind: 'not-loaded', retryAfterMs: left, reason: absence.failure.message }
+  }
+
+  /** The failure of a first fetch that the backend throttled, with the time that is left of it; undefined after it. */
+  throttled(name: string): ProviderError | undefined {
+    const absence = this.#names.get(name)
+    if (absence?.failure?.kind !== 'throttled') return undefined
+    const retryAfterMs = absence.until - this.#clock.now()
+    if (retryAfterMs <= 0) return undefined
+    return new ProviderError('throttled', absence.failure.reason, absence.failure.message, { retryAfterMs })
   }
 }

@@ -25,7 +25,9 @@ export function backoffDelay(
   const cap = Math.min(refreshMs, highestCeiling)
   const ceiling = Math.min(cap, firstCeiling * 2 ** Math.min(attempt - 1, 30))
   const jittered = Math.max(shortestDelay, random() * ceiling)
-  return Math.max(jittered, Math.min(retryAfterMs ?? 0, longestRetryAfter))
+  // Compared rather than passed to Math.max: a NaN would put the next attempt off for ever.
+  if (retryAfterMs === undefined || !(retryAfterMs > jittered)) return jittered
+  return Math.min(retryAfterMs, longestRetryAfter)
 }
 
 /**

@@ -4,11 +4,12 @@ import type { Clock } from './clock.ts'
 import type { Confirmation } from './entry.ts'
 import { Entry } from './entry.ts'
 import type { SecretsObserver } from './observer.ts'
-import type { Fetched } from './provider.ts'
+import type { Fetched, ProviderError } from './provider.ts'
 import type { Reading, SecretStatus } from './reading.ts'
 import type { Match, Rules } from './rules.ts'
 import { isPattern } from './rules.ts'
 import { Schedule } from './schedule.ts'
+import type { SecretValue } from './secret.ts'
 import { contentVersion, headerSafeVersion, Secret } from './secret.ts'
 
 export interface CacheOptions {
@@ -22,6 +23,14 @@ export interface CacheOptions {
   readonly missingTtlMs: number
   /** Called when a pattern secret was evicted: it needs no refreshing any more. */
   readonly onEvicted?: (match: Match) => void
+}
+
+/** A call that brought everything that a provider has. */
+interface Sweep {
+  /** When it began, on the monotonic clock. */
+  readonly at: number
+  /** What it listed and is not held, being unfit or evicted: not missing, and so to be asked for again. */
+  readonly unheld: Set<string>
 }
 
 export type StoreOutcome = 'loaded' | 'rotated' | 'unchanged' | 'too-large'
@@ -38,8 +47,9 @@ export class SecretCache {
   readonly #declared = new Map<string, Entry>()
   readonly #discovered: LRUCache<string, Entry>
   readonly #absences: Absences
-  /** Per provider: when one call last brought everything it has, on the monotonic clock. */
-  readonly #sweptAt = new Map<string, number>()
+  readonly #maxBytes: number
+  /** Per provider: the last call that brought everything it has. */
+  readonly #sweeps = new Map<string, Sweep>()
   readonly #changes: Schedule
   #declaredBytes = 0
 
@@ -48,6 +58,7 @@ export class SecretCache {
     this.#clock = options.clock
     this.#observer = options.observer
     this.#missingTtlMs = options.missingTtlMs
+    this.#maxBytes = options.maxBytes
     this.#absences = new Absences(options.clock)
     this.#changes = new Schedule(options.clock)
     for (const match of options.rules.declared) this.#declared.set(match.name, new Entry(match))
@@ -58,7 +69,9 @@ export class SecretCache {
       dispose: (entry, name, reason) => {
         if (reason === 'set') return
         this.#changes.cancel(name)
-        if (reason === 'evict') options.onEvicted?.(entry.match)
+        if (reason !== 'evict') return
+        this.#sweeps.get(entry.match.rule.provider)?.unheld.add(name)
+        options.onEvicted?.(entry.match)
       },
     })
   }
@@ -73,10 +86,10 @@ export class SecretCache {
   }
 
   /** A provider that lists everything was asked lately: what it did not list is missing. */
-  #readFromSweep(match: Match): Reading {
-    const sweptAt = this.#sweptAt.get(match.rule.provider)
-    const known = sweptAt !== undefined && this.#clock.now() - sweptAt <= this.#missingTtlMs
-    return known ? { kind: 'not-found' } : { kind: 'undiscovered' }
+  #readFromSweep({ name, rule }: Match): Reading {
+    const sweep = this.#sweeps.get(rule.provider)
+    const known = sweep !== undefined && this.#clock.now() - sweep.at <= this.#missingTtlMs
+    return known && !sweep.unheld.has(name) ? { kind: 'not-found' } : { kind: 'undiscovered' }
   }
 
   /** What is held of a secret, for the refresher. Does not count as a use of it. */
@@ -115,7 +128,7 @@ export class SecretCache {
       if (state !== 'fresh' && state !== 'stale') failing.push(match.name)
     }
     for (const rule of this.#rules.patterns) {
-      if (!rule.required || this.#sweptAt.has(rule.provider)) continue
+      if (!rule.required || this.#sweeps.has(rule.provider)) continue
       loadedOnce = false
       failing.push(rule.name)
     }
@@ -145,10 +158,12 @@ export class SecretCache {
       this.#settle(entry)
       return 'unchanged'
     }
+    // Before anything is changed: what is held of it stays, as after any fetch that brought nothing fit to hold.
+    if (!entry.declared && sizeWith(match, fetched.value) > this.#maxBytes) return 'too-large'
     const version = versionOf(fetched, previous)
     const before = sizeOf(entry)
     entry.hold(new Secret(match.name, version, fetched.value), fetched.version, confirmation)
-    if (!this.#keep(entry, before)) return 'too-large'
+    this.#keep(entry, before)
     this.#absences.forget(match.name)
     const event = { secret: match.name, provider: match.rule.provider, version, declared: entry.declared }
     if (previous === undefined) this.#observer.loaded(event)
@@ -157,15 +172,15 @@ export class SecretCache {
     return previous === undefined ? 'loaded' : 'rotated'
   }
 
-  #keep(entry: Entry, sizeBefore: number): boolean {
+  #keep(entry: Entry, sizeBefore: number): void {
     const { name } = entry.match
     if (entry.declared) {
       this.#declaredBytes += sizeOf(entry) - sizeBefore
-      return true
+      return
     }
+    // lru-cache measures an object once: without this, one that grew in place would still count as what it was.
+    this.#discovered.delete(name)
     this.#discovered.set(name, entry)
-    // lru-cache refuses silently what is larger than the whole cache may be.
-    return this.#discovered.peek(name) === entry
   }
 
   /** The provider said that the secret is missing: it is served no longer, at once. */
@@ -189,7 +204,7 @@ export class SecretCache {
   }
 
   /** A first fetch of a pattern secret failed: nobody asks the provider again before `retryMs` have passed. */
-  rememberFailure(name: string, retryMs: number, failure: string): void {
+  rememberFailure(name: string, retryMs: number, failure: ProviderError): void {
     this.#absences.failed(name, retryMs, failure)
   }
 
@@ -197,9 +212,20 @@ export class SecretCache {
     return this.#absences.attempts(name)
   }
 
-  /** A call brought everything that the provider has: pattern secrets that it did not bring are missing. */
-  swept(provider: string, at: number): void {
-    this.#sweptAt.set(provider, at)
+  /** Why a pattern secret that is not held must not be asked for yet, whoever wants it. */
+  throttledFirstFetch(name: string): ProviderError | undefined {
+    return this.#absences.throttled(name)
+  }
+
+  /**
+   * A call brought everything that the provider has: pattern secrets that are not `listed` are missing.
+   *
+   * @param at when the call began, on the monotonic clock
+   */
+  swept(provider: string, at: number, listed: Iterable<string>): void {
+    const unheld = new Set<string>()
+    for (const name of listed) if (this.entry(name) === undefined) unheld.add(name)
+    this.#sweeps.set(provider, { at, unheld })
   }
 
   /** Overwrites all values. Only at the end, when nobody is being answered any more. */
@@ -233,7 +259,11 @@ export class SecretCache {
 }
 
 function sizeOf(entry: Entry): number {
-  return entry.held === undefined ? 0 : entry.held.secret.byteLength + entry.match.name.length + entryOverhead
+  return entry.held === undefined ? 0 : sizeWith(entry.match, entry.held.secret)
+}
+
+function sizeWith({ name }: Match, value: Pick<SecretValue, 'byteLength'>): number {
+  return value.byteLength + name.length + entryOverhead
 }
 
 /** A rotation is a new version or, where the provider gives none, new content. */

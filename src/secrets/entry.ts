@@ -101,7 +101,9 @@ export class Entry {
   read(now: number): Reading {
     const state = this.state(now)
     if (state === 'missing') return { kind: 'not-found' }
-    const retryAfterMs = Math.max(0, (this.attempts.nextAt ?? now + 1_000) - now)
+    const untilNext = (this.attempts.nextAt ?? now) - now
+    // When the fetch is under way already, nobody knows its end; 0 would have callers ask without pause.
+    const retryAfterMs = untilNext > 0 ? untilNext : 1_000
     if (this.#held === undefined) {
       const reason = this.attempts.lastFailure ?? 'the first fetch is under way'
       return { kind: 'not-loaded', retryAfterMs, reason }

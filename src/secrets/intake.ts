@@ -1,11 +1,12 @@
 import type { SecretCache } from './cache.ts'
 import { pickField } from './field.ts'
+import type { RunOutcome, SecretOutcome } from './outcome.ts'
 import type { Fetched } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Match, Rules } from './rules.ts'
 import { SecretValue } from './secret.ts'
 import type { Brought } from './source.ts'
-import type { RunOutcome, SecretOutcome, Unit } from './unit.ts'
+import type { Unit } from './unit.ts'
 
 /** A provider's ttl below this, in milliseconds, would have us ask without pause. */
 const shortestTtl = 1_000
@@ -48,7 +49,7 @@ export class Intake {
     for (const match of this.#cache.discovered(provider)) {
       if (!secrets.has(match.name)) take(match, notListed(match))
     }
-    this.#cache.swept(provider, began.at)
+    this.#cache.swept(provider, began.at, listed(secrets))
     return { secrets }
   }
 
@@ -72,6 +73,10 @@ export class Intake {
       `"${match.name}" is larger than cache.maxBytes allows`,
     )
   }
+}
+
+function* listed(secrets: ReadonlyMap<string, SecretOutcome>): Generator<string> {
+  for (const [name, outcome] of secrets) if (outcome !== 'missing') yield name
 }
 
 function notListed({ rule, key }: Match): ProviderError {

@@ -4,15 +4,17 @@ import type { Clock, Random } from './clock.ts'
 import { endsWithin } from './clock.ts'
 import type { Began } from './intake.ts'
 import { Intake } from './intake.ts'
-import type { CallOutcome, SecretsObserver } from './observer.ts'
+import type { SecretsObserver } from './observer.ts'
+import type { RunOutcome, SecretOutcome } from './outcome.ts'
+import { callOutcome, firstError, outcomeOf, stopping } from './outcome.ts'
 import { ProviderError } from './provider.ts'
 import type { Reading, RefreshResult } from './reading.ts'
 import type { Match, Rules } from './rules.ts'
 import { isPattern } from './rules.ts'
 import { Schedule } from './schedule.ts'
 import type { Source } from './source.ts'
-import type { RunOutcome, SecretOutcome } from './unit.ts'
-import { outcomeOf, Unit, unitId } from './unit.ts'
+import { Unit, unitId } from './unit.ts'
+import { Watcher } from './watcher.ts'
 
 export interface RefresherOptions {
   readonly rules: Rules
@@ -25,6 +27,8 @@ export interface RefresherOptions {
 
 /** Several changes that a backend reports within this time, in milliseconds, are one. */
 const changeWindow = 50
+const evictedAtOnce =
+  'the cache has no room for it beside the others: raise cache.maxEntries or cache.maxBytes'
 /** How many names one event carries at the most. */
 const namesInEvents = 10
 
@@ -62,7 +66,7 @@ export class Refresher {
     const units = [...this.#units.values()]
     units.sort((a, b) => Number(b.isRequired) - Number(a.isRequired))
     for (const unit of units) this.#run(unit)
-    for (const source of this.#sources.values()) if (source.watches) this.#watch(source, 1)
+    for (const source of this.#sources.values()) if (source.watches) this.#watch(source)
   }
 
   /** Starts no further fetch. What is under way ends when the sources are aborted. */
@@ -81,10 +85,8 @@ export class Refresher {
     const match = this.#rules.find(name)
     if (match === undefined) return { kind: 'not-found' }
     const unit = this.#unitOf(match)
-    const retryAt = this.#backoffEnd(unit)
-    if (unit.failure !== undefined && retryAt !== undefined) {
-      return { kind: 'not-loaded', retryAfterMs: retryAt - this.#clock.now(), reason: unit.failure.message }
-    }
+    const failing = this.#failing(unit)
+    if (failing !== undefined) return failing
     if (unit.key !== undefined) unit.matches.set(name, match)
     const run = this.#run(unit)
     if (!(await endsWithin(this.#clock, timeoutMs, run))) {
@@ -93,14 +95,17 @@ export class Refresher {
     const after = this.#cache.read(name)
     if (after.kind !== 'undiscovered') return after
     const outcome = outcomeOf(await run, name)
-    if (!(outcome instanceof ProviderError)) return { kind: 'not-found' }
-    return { kind: 'not-loaded', retryAfterMs: outcome.retryAfterMs ?? 1_000, reason: outcome.message }
+    if (outcome === 'missing') return { kind: 'not-found' }
+    const reason = outcome instanceof ProviderError ? outcome.message : evictedAtOnce
+    return this.#failing(unit) ?? { kind: 'not-loaded', retryAfterMs: 1_000, reason }
   }
 
   /** Fetches a secret now, or joins the fetch that is under way. Never rejects. */
   async refresh(name: string): Promise<RefreshResult> {
     const match = this.#rules.find(name)
     if (match === undefined) return { outcome: 'not-found' }
+    const remembered = this.#cache.throttledFirstFetch(name)
+    if (remembered !== undefined) return this.#result(name, remembered)
     const unit = this.#unitOf(match)
     const throttled = this.#throttled(unit)
     if (throttled !== undefined) return this.#result(name, throttled)
@@ -122,7 +127,8 @@ export class Refresher {
       const failure = this.#throttled(unit)
       const run = failure === undefined ? await this.#run(unit) : { secrets: new Map(), failure }
       // A list that could not be had says nothing of which secrets a pattern has; the pattern stands for them.
-      if (run.failure !== undefined && unit.key === undefined) names.push(...this.#patternsOf(unit.source.name))
+      if (run.failure !== undefined && unit.key === undefined)
+        names.push(...this.#patternsOf(unit.source.name))
       for (const name of [...names, ...run.secrets.keys()]) {
         results.set(name, this.#result(name, outcomeOf(run, name)))
       }
@@ -141,7 +147,16 @@ export class Refresher {
     const unit = this.#units.get(unitId(source.name, source.listsAll ? undefined : match.key))
     if (unit?.key === undefined) return
     unit.matches.delete(match.name)
-    this.#retireIfUnused(unit)
+    // A run that is under way ends first: without its unit, the next who wants the key would start a second one.
+    if (unit.running === undefined) this.#retireIfUnused(unit)
+  }
+
+  /** What readers are told of a unit that brought nothing and is not tried again yet. */
+  #failing(unit: Unit): Reading | undefined {
+    const retryAt = this.#backoffEnd(unit)
+    if (unit.failure === undefined || retryAt === undefined) return undefined
+    const retryAfterMs = Math.max(1, retryAt - this.#clock.now())
+    return { kind: 'not-loaded', retryAfterMs, reason: unit.failure.message }
   }
 
   /** When a unit that failed is tried again, on the monotonic clock; undefined while a run is under way. */
@@ -189,38 +204,60 @@ export class Refresher {
 
   #run(unit: Unit): Promise<RunOutcome> {
     if (unit.running !== undefined) return unit.running
+    if (this.#stopped) return Promise.resolve(stopping())
     this.#schedule.cancel(unit.id)
-    unit.running = this.#fetch(unit).finally(() => {
-      unit.running = undefined
-      if (unit.again) this.#soon(unit)
-    })
+    unit.again = false
+    unit.running = this.#fetch(unit)
     return unit.running
   }
 
   async #fetch(unit: Unit): Promise<RunOutcome> {
-    const { source, key } = unit
-    let began: Began = { at: this.#clock.now(), atWall: this.#clock.wall() }
+    let began: Began | undefined
     const begins = (): void => {
-      began = { at: this.#clock.now(), atWall: this.#clock.wall() }
+      began = this.#moment()
       unit.again = false
     }
-    if (key === undefined) {
-      const answer = await source.fetchAll(begins)
+    try {
+      const take = await this.#ask(unit, begins)
       // What arrives while the sidecar stops is for nobody; counting or logging it would only look like a failure.
       if (this.#stopped) return stopping()
-      return this.#conclude(unit, this.#intake.takeList(unit, answer, began), began)
+      const at = began ?? this.#moment()
+      const run = take(at)
+      // A call that found no room before the provider was none.
+      if (began !== undefined) this.#count(unit, run, at)
+      return this.#conclude(unit, run, at)
+    } finally {
+      // In the same breath as the conclusion: whoever comes later finds a run to join or none, never one that is over.
+      unit.running = undefined
+      if (unit.again) this.#soon(unit)
     }
-    const brought = await source.fetch(key, begins)
-    if (this.#stopped) return stopping()
-    return this.#conclude(unit, this.#intake.takeKey(unit, brought, began), began)
   }
 
-  /** Counts and tells how a run ended, and plans the next one. */
+  /** @returns what takes the answer into the cache */
+  async #ask(unit: Unit, begins: () => void): Promise<(began: Began) => RunOutcome> {
+    const { source, key } = unit
+    if (key === undefined) {
+      const answer = await source.fetchAll(begins)
+      return (began) => this.#intake.takeList(unit, answer, began)
+    }
+    const brought = await source.fetch(key, begins)
+    return (began) => this.#intake.takeKey(unit, brought, began)
+  }
+
+  #moment(): Began {
+    return { at: this.#clock.now(), atWall: this.#clock.wall() }
+  }
+
+  #count(unit: Unit, run: RunOutcome, began: Began): void {
+    const durationMs = this.#clock.now() - began.at
+    this.#observer.called({ provider: unit.source.name, outcome: callOutcome(run), durationMs })
+  }
+
+  /** Tells how a run ended, and plans the next one. */
   #conclude(unit: Unit, run: RunOutcome, began: Began): RunOutcome {
     const provider = unit.source.name
     const failed = [...run.secrets].filter(([, outcome]) => outcome instanceof ProviderError)
     const error = run.failure ?? firstError(run)
-    this.#observer.called({ provider, outcome: callOutcome(run), durationMs: this.#clock.now() - began.at })
     // The failure of one secret in a list is no failure of the list.
     unit.failure = unit.key === undefined ? run.failure : error
     if (this.#retireIfUnheld(unit, error)) return run
@@ -234,7 +271,7 @@ export class Refresher {
     const tryAgainSoon =
       unit.failing || [...unit.matches.keys()].some((name) => run.secrets.get(name) === 'missing')
     unit.attempts = tryAgainSoon ? unit.attempts + 1 : 0
-    const nextAt = this.#plan(unit, error)
+    const nextAt = this.#plan(unit, error, this.#clock.now() - began.at)
     this.#tellEntries(unit, run, nextAt)
     if (error !== undefined) {
       const nextTryMs = nextAt - this.#clock.now()
@@ -243,12 +280,15 @@ export class Refresher {
     return run
   }
 
-  #plan(unit: Unit, error: ProviderError | undefined): number {
+  #plan(unit: Unit, error: ProviderError | undefined, tookMs: number): number {
     const now = this.#clock.now()
     const interval = this.#interval(unit)
+    // The value is as old as the question, and the next answer will take its time too. A backend whose answers take
+    // most of the interval cannot keep a secret fresh; it is at least left a pause.
+    const ahead = Math.max(interval - 2 * tookMs, interval / 4)
     const delay =
       unit.attempts === 0
-        ? refreshDelay(interval, this.#random)
+        ? refreshDelay(ahead, this.#random)
         : backoffDelay(unit.attempts, interval, error?.retryAfterMs, this.#random)
     this.#schedule.at(unit.id, now + delay, () => this.#run(unit))
     return now + delay
@@ -259,9 +299,16 @@ export class Refresher {
     if (unit.key === undefined)
       for (const match of this.#cache.discovered(unit.source.name)) names.add(match.name)
     for (const name of names) {
-      const attempts = this.#cache.entry(name)?.attempts
-      if (attempts === undefined) continue
       const outcome = outcomeOf(run, name)
+      const attempts = this.#cache.entry(name)?.attempts
+      if (attempts === undefined) {
+        // Listed, but not to be had: readers are told why, since only what is not listed is missing.
+        const listedAs = run.secrets.get(name)
+        if (listedAs instanceof ProviderError) {
+          this.#cache.rememberFailure(name, nextAt - this.#clock.now(), listedAs)
+        }
+        continue
+      }
       attempts.nextAt = nextAt
       attempts.lastFailure = outcome instanceof ProviderError ? outcome.message : undefined
     }
@@ -297,7 +344,7 @@ export class Refresher {
       const provider = unit.source.name
       const attempt = this.#cache.failedFirstFetches(name) + 1
       const nextTryMs = backoffDelay(attempt, rule.refreshMs, error.retryAfterMs, this.#random)
-      this.#cache.rememberFailure(name, nextTryMs, error.message)
+      this.#cache.rememberFailure(name, nextTryMs, error)
       this.#observer.failed({ provider, secrets: [name], error, attempt, nextTryMs, declared: false })
     }
     return this.#retireIfUnused(unit)
@@ -310,46 +357,33 @@ export class Refresher {
     return true
   }
 
-  #watch(source: Source, attempt: number): void {
+  #watch(source: Source): void {
     const changed = (key?: string): void => {
       for (const unit of this.#units.values()) {
         if (unit.source !== source) continue
         if (key === undefined || unit.key === undefined || unit.key === key) this.#soon(unit)
       }
     }
-    // What changed between two watches was seen by none of them.
-    if (attempt > 1) changed()
-    void source.watch(changed).then((error) => {
-      if (error === undefined || this.#stopped) return
-      const nextTryMs = backoffDelay(attempt, Number.POSITIVE_INFINITY, error.retryAfterMs, this.#random)
-      this.#observer.failed({ provider: source.name, secrets: [], error, attempt, nextTryMs, declared: true })
-      const again = (): void => this.#watch(source, attempt + 1)
-      this.#schedule.at(`watch ${source.name}`, this.#clock.now() + nextTryMs, again)
-    })
+    const [clock, random, schedule, observer] = [this.#clock, this.#random, this.#schedule, this.#observer]
+    new Watcher({
+      source,
+      clock,
+      random,
+      schedule,
+      observer,
+      changed,
+      isStopped: () => this.#stopped,
+    }).start()
   }
 
   /** The backend said that something changed: fetch in a moment, and once more if a fetch is under way already. */
   #soon(unit: Unit): void {
     unit.again = true
     if (unit.running !== undefined || this.#stopped || this.#units.get(unit.id) !== unit) return
-    this.#schedule.at(unit.id, this.#clock.now() + changeWindow, () => this.#run(unit))
+    if (this.#throttled(unit) !== undefined) return
+    const time = this.#clock.now() + changeWindow
+    // Never later than planned: a backend that reports changes without pause would else put every fetch off for ever.
+    if (time >= (this.#schedule.timeOf(unit.id) ?? Number.POSITIVE_INFINITY)) return
+    this.#schedule.at(unit.id, time, () => this.#run(unit))
   }
-}
-
-function stopping(): RunOutcome {
-  const failure = new ProviderError('unavailable', 'aborted', 'the sidecar is stopping')
-  return { secrets: new Map(), failure }
-}
-
-function firstError({ secrets }: RunOutcome): ProviderError | undefined {
-  for (const outcome of secrets.values()) if (outcome instanceof ProviderError) return outcome
-  return undefined
-}
-
-function callOutcome(run: RunOutcome): CallOutcome {
-  const error = run.failure ?? firstError(run)
-  if (error !== undefined) return error.kind
-  const all = [...run.secrets.values()]
-  if (all.length > 0 && all.every((outcome) => outcome === 'missing')) return 'missing'
-  return all.some((outcome) => outcome === 'loaded' || outcome === 'rotated') ? 'ok' : 'unchanged'
 }

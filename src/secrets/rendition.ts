@@ -1,6 +1,7 @@
 import { pickField } from './field.ts'
 import type { ServedState } from './reading.ts'
 import type { Secret } from './secret.ts'
+import { contentVersion } from './secret.ts'
 
 /** Bytes that are ready to send. */
 export interface Representation {
@@ -21,12 +22,18 @@ const jsonTag = /^[0-9a-z]+\/json(?:-stale)?$/
 export class Rendition {
   readonly #secret: Secret
   readonly #fetchedAt: number
+  /**
+   * What the entity tags begin with. The content is in it, since a provider may use a version again for other bytes:
+   * a key that is deleted and made anew starts at version 1 again, and so may a backend while the sidecar restarts.
+   */
+  readonly #tag: string
   readonly #prepared = new Map<string, Representation>()
 
   /** @param fetchedAt when the version was fetched, in milliseconds since the epoch */
   constructor(secret: Secret, fetchedAt: number) {
     this.#secret = secret
     this.#fetchedAt = fetchedAt
+    this.#tag = `${secret.version}/${contentVersion(secret)}`
   }
 
   /** The bytes of one form of the whole value, or of one of its fields; undefined where there is no such field. */
@@ -43,15 +50,14 @@ export class Rendition {
   }
 
   /**
-   * Whether an entity tag of If-None-Match names this version in this form. A change of state alone is no change: the
+   * Whether an entity tag of If-None-Match names this version and content in this form. A change of state alone is no change: the
    * tag of the fresh representation also matches the stale one, so that an outage of a backend does not look like a
    * rotation to an application that polls. `W/` is ignored, as the comparison is weak (RFC 9110, section 13.1.2).
    */
   matches(etag: string, form: Form): boolean {
     const opaque = etag.startsWith('W/') ? etag.slice(3, -1) : etag.slice(1, -1)
-    const { version } = this.#secret
-    if (form === 'raw') return opaque === `${version}/raw`
-    return opaque.startsWith(`${version}/`) && jsonTag.test(opaque.slice(version.length + 1))
+    if (form === 'raw') return opaque === `${this.#tag}/raw`
+    return opaque.startsWith(`${this.#tag}/`) && jsonTag.test(opaque.slice(this.#tag.length + 1))
   }
 
   /** Overwrites what was rendered. Only when nobody is being answered any more. */
@@ -75,14 +81,14 @@ export class Rendition {
         state,
       }),
     )
-    const etag = `"${version}/${this.#fetchedAt.toString(36)}/json${state === 'stale' ? '-stale' : ''}"`
+    const etag = `"${this.#tag}/${this.#fetchedAt.toString(36)}/json${state === 'stale' ? '-stale' : ''}"`
     return { body, contentType: 'application/json; charset=utf-8', etag }
   }
 
   #raw(field: string | undefined): Representation | undefined {
-    const { version, isText } = this.#secret
+    const { isText } = this.#secret
     const contentType = isText ? 'text/plain; charset=utf-8' : 'application/octet-stream'
-    const etag = `"${version}/raw"`
+    const etag = `"${this.#tag}/raw"`
     if (field === undefined) return { body: this.#secret.reveal(), contentType, etag }
     const picked = this.#field(field)
     return picked === undefined ? undefined : { body: Buffer.from(picked), contentType, etag }

@@ -104,7 +104,7 @@ export class Secret {
 const versionKey = randomBytes(32)
 
 /** The version of a value whose provider gives none: a hash of the content, keyed for this process. */
-export function contentVersion(value: SecretValue): string {
+export function contentVersion(value: Pick<SecretValue, 'reveal'>): string {
   return `h-${createHmac('sha256', versionKey).update(value.reveal()).digest('hex').slice(0, 16)}`
 }
 

@@ -10,8 +10,8 @@ export type Brought = Fetched | ProviderError
 const maxCallsUnderWay = 8
 /** How many more may wait for their turn; they come from callers, and callers are many. */
 const maxCallsWaiting = 10_000
-/** A provider has timeouts of its own; one that hangs in spite of them is given up after this, in milliseconds. */
-const callDeadline = 60_000
+/** A provider has timeouts of its own, of at most 5 min; one that hangs in spite of them is given up after this, in milliseconds. */
+const callDeadline = 6 * 60_000
 
 /** One provider as the refresher sees it: whatever it does, a call ends, and ends in an answer or a ProviderError. */
 export class Source {

@@ -1,21 +1,7 @@
+import type { RunOutcome } from './outcome.ts'
 import type { ProviderError } from './provider.ts'
 import type { Match } from './rules.ts'
 import type { Source } from './source.ts'
-
-/** How one run of a unit ended for one secret. */
-export type SecretOutcome = 'loaded' | 'rotated' | 'unchanged' | 'missing' | ProviderError
-
-/** How one run of a unit ended. */
-export interface RunOutcome {
-  /** The secrets that the run said something of. */
-  readonly secrets: ReadonlyMap<string, SecretOutcome>
-  /** Why the call as a whole brought nothing, for whichever secret. */
-  readonly failure?: ProviderError
-}
-
-export function outcomeOf({ secrets, failure }: RunOutcome, name: string): SecretOutcome {
-  return secrets.get(name) ?? failure ?? 'missing'
-}
 
 /**
  * What one call to a provider refreshes, and so what has a time, a backoff and at most one call under way: everything

@@ -21,6 +21,7 @@ export function refreshSecretRoute({ refresher, clock, config }: RefreshDeps): R
     query: {},
     problems: [
       'SIDEKEEP_BAD_REQUEST',
+      'SIDEKEEP_RATE_LIMITED',
       'SIDEKEEP_SECRET_NOT_FOUND',
       'SIDEKEEP_REFRESH_FAILED',
       'SIDEKEEP_REFRESH_THROTTLED',
@@ -30,6 +31,7 @@ export function refreshSecretRoute({ refresher, clock, config }: RefreshDeps): R
     async handle(request, reply) {
       parseQuery({}, request.query)
       const name = request.params['*'] ?? ''
+      await request.server.admitRefresh(request, name)
       const result = await within(clock, config.refreshTimeout, refresher.refresh(name))
       if (result === undefined) throw refreshTimedOut(name, `no answer within ${config.refreshTimeout} ms`)
       const refusal = refreshRefusal(name, result)
@@ -48,9 +50,10 @@ export function refreshAllRoute({ refresher, clock, config }: RefreshDeps): Rout
     path: '/v1/refresh',
     skipsDoor: false,
     query: {},
-    problems: ['SIDEKEEP_BAD_REQUEST', 'SIDEKEEP_REQUEST_TIMED_OUT'],
+    problems: ['SIDEKEEP_BAD_REQUEST', 'SIDEKEEP_RATE_LIMITED', 'SIDEKEEP_REQUEST_TIMED_OUT'],
     async handle(request, reply) {
       parseQuery({}, request.query)
+      await request.server.admitRefresh(request, undefined)
       const results = await within(clock, config.refreshTimeout, refresher.refreshAll())
       if (results === undefined) throw new CodedError('SIDEKEEP_REQUEST_TIMED_OUT', [config.refreshTimeout])
       sendJson(request, reply, { secrets: results.map(({ name, result }) => outcomeOf(name, result)) })

@@ -38,8 +38,9 @@ export function secretRoute({ cache, refresher, metrics, clock, config }: Secret
     return await refresher.demand(name, config.demandTimeout)
   }
 
-  async function refreshed(name: string): Promise<Reading> {
+  async function refreshed(request: ApiRequest, name: string): Promise<Reading> {
     metrics.cacheRead('bypass')
+    await request.server.admitRefresh(request, name)
     const result = await within(clock, config.refreshTimeout, refresher.refresh(name))
     if (result === undefined) throw refreshTimedOut(name, `no answer within ${config.refreshTimeout} ms`)
     const refusal = refreshRefusal(name, result)
@@ -60,6 +61,7 @@ export function secretRoute({ cache, refresher, metrics, clock, config }: Secret
       'SIDEKEEP_FIELD_NOT_FOUND',
       'SIDEKEEP_SECRET_NOT_LOADED',
       'SIDEKEEP_SECRET_EXPIRED',
+      'SIDEKEEP_RATE_LIMITED',
       'SIDEKEEP_REFRESH_FAILED',
       'SIDEKEEP_REFRESH_THROTTLED',
       'SIDEKEEP_REFRESH_TIMED_OUT',
@@ -69,7 +71,7 @@ export function secretRoute({ cache, refresher, metrics, clock, config }: Secret
       const name = request.params['*'] ?? ''
       const { format = negotiate(request.headers.accept), field, refresh } = parseQuery(query, request.query)
       if (refresh === true) {
-        return refreshed(name).then((reading) =>
+        return refreshed(request, name).then((reading) =>
           answer(request, reply, { name, form: format, field }, reading),
         )
       }

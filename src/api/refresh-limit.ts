@@ -1,0 +1,39 @@
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { CodedError } from '../errors.ts'
+
+/**
+ * How often in one second callers may ask for a refresh of one secret, or of all. A refresh is the one request that costs
+ * the provider a call: those who ask at once share one, but a loop that asks again and again would be a hot loop there.
+ * Far above what anyone needs; what the provider can bear is for its own limits to say.
+ */
+export const refreshesPerSecond = { one: 100, all: 5 } as const
+
+/** Which secret a request wants refreshed; undefined: all of them. */
+type Wanted = string | undefined
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Rejects with SIDEKEEP_RATE_LIMITED when a refresh was asked for too often. */
+    admitRefresh(request: FastifyRequest, name: Wanted): Promise<void>
+  }
+}
+
+/** Gives the listener its `admitRefresh`. */
+export function limitRefreshes(app: FastifyInstance): void {
+  const wanted = new WeakMap<FastifyRequest, string>()
+  let checks: Record<keyof typeof refreshesPerSecond, ReturnType<FastifyInstance['createRateLimit']>>
+  app.register(rateLimit, { global: false })
+  app.after(() => {
+    const check = (max: number) =>
+      app.createRateLimit({ max, timeWindow: 1_000, keyGenerator: (request) => wanted.get(request) ?? '' })
+    checks = { one: check(refreshesPerSecond.one), all: check(refreshesPerSecond.all) }
+  })
+  app.decorate('admitRefresh', async (request, name) => {
+    wanted.set(request, name ?? '')
+    const verdict = await checks[name === undefined ? 'all' : 'one'](request)
+    if (verdict.isAllowed || !verdict.isExceeded) return
+    const limit = name === undefined ? 'refreshes of all secrets' : 'refreshes of one secret'
+    throw new CodedError('SIDEKEEP_RATE_LIMITED', [limit], { retryAfterMs: verdict.ttl })
+  })
+}

@@ -1,0 +1,75 @@
+import { BlockList, isIPv4, isIPv6 } from 'node:net'
+
+/** Who is asking, as far as it can be known. */
+export interface Client {
+  /** An IP address, IPv4 where it is one mapped into IPv6; undefined on a Unix socket. */
+  readonly address: string | undefined
+  /** Whether what the peer itself says of the client, in its X-Forwarded headers, is believed. */
+  readonly isForwarded: boolean
+}
+
+/** Finds the client behind proxies that are trusted, by their addresses. */
+export class ClientAddresses {
+  readonly #trusted = new BlockList()
+
+  /** @param ranges addresses (`10.1.2.3`) and ranges (`10.0.0.0/8`) */
+  constructor(ranges: readonly string[]) {
+    for (const range of ranges) {
+      const [address = '', bits] = range.split('/')
+      const family = familyOf(address)
+      if (bits === undefined) this.#trusted.addAddress(address, family)
+      else this.#trusted.addSubnet(address, Number(bits), family)
+    }
+  }
+
+  /**
+   * The peer itself, unless it is a trusted proxy: then the rightmost address of X-Forwarded-For that is not one. What
+   * stands further left was written by that address and could be anything.
+   *
+   * @param peer the other end of the connection; undefined on a Unix socket
+   */
+  find(peer: string | undefined, forwardedFor: string | undefined): Client {
+    const address = peer === undefined ? undefined : plainAddress(peer)
+    if (address === undefined || !this.#isTrusted(address)) return { address, isForwarded: false }
+    let client = address
+    for (const entry of (forwardedFor ?? '').split(',').reverse()) {
+      const named = plainAddress(entry.trim())
+      if (named === undefined) break
+      client = named
+      if (!this.#isTrusted(named)) break
+    }
+    return { address: client, isForwarded: true }
+  }
+
+  #isTrusted(address: string): boolean {
+    return this.#trusted.check(address, familyOf(address))
+  }
+}
+
+/**
+ * What limits count a client by: its address, or for IPv6 the /64 that it lies in. That is the least that one
+ * subscriber gets (RFC 6177), so whoever has one address has 2⁶⁴ of them.
+ */
+export function addressKey(address: string | undefined): string {
+  if (address === undefined || !isIPv6(address)) return address ?? ''
+  // The URL parser writes addresses in one form: lower case, no leading zeros, no dotted tail.
+  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
+  const first = head === '' ? [] : head.split(':')
+  const last = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = new Array<string>(tail === undefined ? 0 : 8 - first.length - last.length).fill('0')
+  return `${[...first, ...zeros, ...last].slice(0, 4).join(':')}::/64`
+}
+
+/** Without brackets, port and zone, which some proxies write; undefined where it is no address. */
+function plainAddress(text: string): string | undefined {
+  if (isIPv4(text)) return text
+  const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? text
+  const [address = ''] = bare.split('%')
+  if (isIPv6(address)) return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
+  const withoutPort = /^([\d.]+):\d+$/.exec(text)?.[1] ?? ''
+  return isIPv4(withoutPort) ? withoutPort : undefined
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIPv4(address) ? 'ipv4' : 'ipv6'
+}

@@ -1,0 +1,90 @@
+import type { Server } from 'node:http'
+import { Server as NetServer, type Socket } from 'node:net'
+import { setImmediate as eventLoopTurn } from 'node:timers/promises'
+import type { Clock } from '../secrets/clock.ts'
+import type { Exchange } from './exchange.ts'
+
+/**
+ * Milliseconds for which a connection without a request stays open while draining: its client may be sending one at
+ * this moment, and would find the connection closed.
+ */
+const idleGrace = 1_000
+
+interface Connection {
+  /** Not over yet. A client may send many requests without waiting (RFC 9112, section 9.3.2); most send one. */
+  readonly exchanges: Set<Exchange>
+  /** The one that was begun last, over or not: what Node's parser is at belongs to it, if its request is incomplete. */
+  last: Exchange | undefined
+}
+
+/** The clients' connections and the exchanges on them. */
+export class Connections {
+  readonly #server: Server
+  readonly #clock: Clock
+  readonly #connections = new WeakMap<Socket, Connection>()
+  #isDraining = false
+  #closesIdle = false
+
+  constructor(server: Server, clock: Clock) {
+    this.#server = server
+    this.#clock = clock
+    server.on('connection', (socket: Socket) => this.#opened(socket))
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  add(exchange: Exchange): void {
+    const connection = this.#connections.get(exchange.request.socket)
+    if (connection === undefined) return
+    connection.exchanges.add(exchange)
+    connection.last = exchange
+  }
+
+  ended(exchange: Exchange): void {
+    this.#connections.get(exchange.request.socket)?.exchanges.delete(exchange)
+    // An answer whose head had gone out before draining began did not say that it is the last one.
+    if (this.#closesIdle) setImmediate(() => this.#server.closeIdleConnections())
+  }
+
+  /** The exchange that was begun last on a connection. */
+  last(socket: Socket): Exchange | undefined {
+    return this.#connections.get(socket)?.last
+  }
+
+  /**
+   * Accepts no more connections and resolves when none is left. Each is closed with its next answer, which says so; one
+   * that has nothing to answer, after a moment.
+   *
+   * @param withinMs milliseconds, after which what is still open is cut; without it nothing is cut
+   */
+  async drain(withinMs?: number): Promise<void> {
+    this.#isDraining = true
+    const server = this.#server
+    // Not the close of http.Server, which closes idle connections at once.
+    const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()))
+    const timers = [
+      this.#clock.setTimer(() => {
+        this.#closesIdle = true
+        server.closeIdleConnections()
+      }, idleGrace),
+    ]
+    if (withinMs !== undefined) {
+      timers.push(this.#clock.setTimer(() => server.closeAllConnections(), withinMs))
+    }
+    await closed
+    // The last connections' own events come a turn after the server's: until then their exchanges are not over.
+    await eventLoopTurn()
+    for (const timer of timers) timer.cancel()
+  }
+
+  #opened(socket: Socket): void {
+    const connection: Connection = { exchanges: new Set(), last: undefined }
+    this.#connections.set(socket, connection)
+    // Not the response's event: a response that waits for its turn on the connection does not hear of its end.
+    socket.once('close', () => {
+      for (const exchange of connection.exchanges) exchange.clientGone()
+    })
+  }
+}

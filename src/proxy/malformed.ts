@@ -1,0 +1,47 @@
+import type { Socket } from 'node:net'
+import { CodedError } from '../errors.ts'
+import { rawResponse } from '../problem.ts'
+import type { Exchange } from './exchange.ts'
+import type { ProxyObserver } from './observer.ts'
+import { headersTimeout, maxHeaderSize } from './server-options.ts'
+
+/**
+ * For what Node's parser refuses. It reads no further on this connection, which ends here, as soon as what came before
+ * is answered.
+ *
+ * @param last the exchange that was begun last on the connection
+ */
+export function malformed(
+  error: Error & { code?: string },
+  socket: Socket,
+  last: Exchange | undefined,
+  observer: ProxyObserver,
+): void {
+  // A client that leaves, also in the middle of a request, has not said anything wrong.
+  if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const coded = parserError(error.code)
+  if (last === undefined || (last.isOver && last.request.complete)) {
+    observer.answered({ method: '', status: coded.status, durationMs: 0 })
+    socket.end(rawResponse(coded, ['Sidekeep-Error', coded.code]), () => socket.destroy())
+  } else if (last.isOver || last.request.complete) {
+    // Broken is the rest of a body that nobody wanted, or a further request, while the ones before it still wait for
+    // their answers.
+    last.endConnection()
+  } else {
+    last.fail(coded)
+  }
+}
+
+function parserError(code: string | undefined): CodedError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new CodedError('SIDEKEEP_HEADERS_TOO_LARGE', [maxHeaderSize])
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new CodedError('SIDEKEEP_REQUEST_INCOMPLETE', [headersTimeout])
+    default:
+      return new CodedError('SIDEKEEP_BAD_REQUEST', ['The request is no valid HTTP/1.1.'])
+  }
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import Fastify from 'fastify'
+import type { Logger } from 'pino'
+import type { ProxyConfig } from '../config/schema.ts'
+import type { Clock } from '../secrets/clock.ts'
+import { inadmissible, pathOf } from './admission.ts'
+import { addressKey, ClientAddresses } from './client-address.ts'
+import { Connections } from './connections.ts'
+import { Exchange } from './exchange.ts'
+import { FailureReport } from './failure.ts'
+import { saneRequestId } from './headers.ts'
+import { Limiter } from './limits/limiter.ts'
+import { malformed } from './malformed.ts'
+import type { ProxyObserver } from './observer.ts'
+import { addHandler, serverOptions } from './server-options.ts'
+import { openUpstream } from './upstream.ts'
+
+export interface ProxyDeps {
+  readonly config: ProxyConfig
+  readonly log: Logger
+  readonly clock: Clock
+  readonly observer: ProxyObserver
+}
+
+export interface ProxyServer {
+  /** Not listening yet: that is for the caller. To be closed by `close` below, not by its own. */
+  readonly app: FastifyInstance
+  /**
+   * Stops accepting, waits until all requests under way are answered, then closes everything. Some answers never end:
+   * with `withinMs`, in milliseconds, what is still open after that time is cut.
+   */
+  close(options?: { withinMs?: number }): Promise<void>
+}
+
+/** RFC 9457 leaves problem types to registries; this one is of the IETF's draft on RateLimit headers. */
+const quotaExceeded = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
+
+/** The reverse proxy before the application: who may pass, how often, and the way through. Knows no process. */
+export function createProxy({ config, log, clock, observer }: ProxyDeps): ProxyServer {
+  const upstream = openUpstream(config)
+  const addresses = new ClientAddresses(config.trustedProxies)
+  const limiter = new Limiter({ limits: config.limits, exempt: config.exempt, observer })
+  const app: FastifyInstance = Fastify({
+    ...serverOptions(config.timeouts),
+    clientErrorHandler: (error, socket) => malformed(error, socket, connections.last(socket), observer),
+  })
+  const connections = new Connections(app.server, clock)
+  const deps = {
+    upstream,
+    clock,
+    observer,
+    failures: new FailureReport({ log, clock, observer }),
+    connections,
+  }
+  const awaitContinue = new WeakSet<IncomingMessage>()
+  const handOver = (request: IncomingMessage, response: ServerResponse): void => {
+    app.server.emit('request', request, response)
+  }
+  // Without this listener Node answers 100 by itself, before any limit is asked.
+  app.server.on('checkContinue', (request, response) => {
+    awaitContinue.add(request)
+    handOver(request, response)
+  })
+  // Of an expectation that nobody knows nothing is expected (RFC 9110, section 10.1.1).
+  app.server.on('checkExpectation', handOver)
+
+  addHandler(app, (request, response, target) => {
+    const exchange = new Exchange(request, response, deps, { awaitsContinue: awaitContinue.has(request) })
+    const requestId = saneRequestId(request) ?? randomUUID()
+    const refusal = inadmissible(request, target)
+    if (refusal !== undefined) {
+      exchange.addHeaders(['X-Request-Id', requestId])
+      exchange.fail(refusal)
+      return
+    }
+    const peer = request.socket.remoteAddress
+    const client = addresses.find(peer, forwardedFor(request))
+    const source = { client: addressKey(client.address), headers: request.headers }
+    const ruling = limiter.rule(pathOf(target), source, clock.now())
+    exchange.addHeaders(ruling.headers)
+    if (ruling.refusal !== undefined) {
+      exchange.addHeaders(['X-Request-Id', requestId])
+      const { error, limits } = ruling.refusal
+      exchange.fail(error, { type: quotaExceeded, members: { 'violated-policies': limits } })
+      return
+    }
+    exchange.forward(target, { client, peer, requestId })
+  })
+
+  return {
+    app,
+    async close({ withinMs } = {}) {
+      await connections.drain(withinMs)
+      await app.close()
+      await upstream.pool.destroy()
+    },
+  }
+}
+
+function forwardedFor(request: IncomingMessage): string | undefined {
+  const value = request.headers['x-forwarded-for']
+  return Array.isArray(value) ? value.join(', ') : value
+}

@@ -1,0 +1,37 @@
+import t from 'tap'
+import { refreshesPerSecond } from '../../src/api/refresh-limit.ts'
+import { createWorld } from './support/world.ts'
+
+t.test('a loop that asks for one secret to be refreshed is stopped, whichever way it asks', async (t) => {
+  const world = await createWorld(t)
+  const calls = world.provider.calls
+  const statuses: number[] = []
+  for (let at = 0; at < refreshesPerSecond.one; at += 1) {
+    const { status } = await (at % 2 === 0
+      ? world.get('/v1/secrets/db-password?refresh=true')
+      : world.post('/v1/refresh/db-password'))
+    statuses.push(status)
+  }
+  t.equal(statuses.filter((status) => status !== 200).length, 0)
+  t.equal(world.provider.calls, calls + refreshesPerSecond.one)
+  for (const refused of [
+    await world.get('/v1/secrets/db-password?refresh=true'),
+    await world.post('/v1/refresh/db-password'),
+  ]) {
+    t.equal(refused.status, 429)
+    t.equal(refused.headers['retry-after'], '1')
+    t.equal(refused.json().code, 'SIDEKEEP_RATE_LIMITED')
+  }
+  t.equal(world.provider.calls, calls + refreshesPerSecond.one, 'and costs the provider nothing more')
+  t.equal((await world.get('/v1/secrets/db-password')).status, 200, 'reads from memory have no limit')
+})
+
+t.test('refreshing everything has a limit of its own', async (t) => {
+  const world = await createWorld(t)
+  for (let at = 0; at < refreshesPerSecond.all; at += 1)
+    t.equal((await world.post('/v1/refresh')).status, 200)
+  const refused = await world.post('/v1/refresh')
+  t.equal(refused.status, 429)
+  t.equal(refused.json().code, 'SIDEKEEP_RATE_LIMITED')
+  t.equal((await world.post('/v1/refresh/db-password')).status, 200)
+})

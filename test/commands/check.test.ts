@@ -1,0 +1,134 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { startBackend } from '../support/backend.ts'
+import { canaryGuard } from '../support/canary.ts'
+import { run } from '../support/process-child.ts'
+import { configFile, folderOf } from '../support/process-sidecar.ts'
+
+t.test('a right configuration is told with what it holds, and nothing is opened', async (t) => {
+  const backend = await startBackend(t)
+  const file = configFile(t, {
+    providers: { platform: { type: 'http', url: backend.url } },
+    secrets: { 'db-password': { provider: 'platform' }, 'shared/*': { provider: 'platform' } },
+  })
+  const { code, stdout, stderr } = await run(t, ['check', '--config', file])
+  t.match({ code, stderr }, { code: 0, stderr: '' })
+  t.equal(stdout, `${file}: the configuration is valid (1 provider, 2 rules)\n`)
+  t.equal(backend.requests.length, 0)
+})
+
+t.test('it finds the configuration of the working directory, and that of the environment', async (t) => {
+  const folder = folderOf(t)
+  const alone = await run(t, ['check'], { cwd: folder, env: { SIDEKEEP_URL: 'http://127.0.0.1:9/secrets' } })
+  t.match(alone, {
+    code: 0,
+    stdout: /^the environment: the configuration is valid/,
+    stderr: /no token is sent/,
+  })
+  writeFileSync(join(folder, 'sidekeep.yaml'), 'providers: {}\nsecrets: {}\n')
+  t.match(await run(t, ['check'], { cwd: folder }), {
+    code: 0,
+    stdout: /^\.\/sidekeep\.yaml: .*\(0 providers, 0 rules\)/,
+  })
+})
+
+t.test('what is allowed and probably not meant is a warning', async (t) => {
+  const file = configFile(t, {
+    providers: { platform: { type: 'env', prefix: 'APP_' }, idle: { type: 'env', prefix: 'IDLE_' } },
+    secrets: { x: { provider: 'platform' } },
+  })
+  const { code, stderr } = await run(t, ['check', '--config', file])
+  t.equal(code, 0)
+  t.match(stderr, /^warning: .*idle/m)
+})
+
+t.test('all that is wrong is told at once, each with its place, and no credential', async (t) => {
+  const file = configFile(
+    t,
+    `api:
+  listen: localhost:7575
+  maxConections: 5
+providers:
+  platform:
+    type: http
+    url: ftp://CANARY-user:CANARY-password@host/
+    token: [CANARY-token]
+secrets:
+  db-password: { provider: plattform, refresh: 10 minutes }
+`,
+  )
+  const { code, stdout, stderr } = await run(t, ['check', '--config', file])
+  t.match({ code, stdout }, { code: 78, stdout: '' })
+  canaryGuard(t).noLeak('the list of errors', stderr)
+  const places = [...stderr.matchAll(/sidekeep\.yaml:(\d+):\d+ (\S+):/g)].map(
+    ([, line, path]) => `${line} ${path}`,
+  )
+  t.strictSame(places, [
+    '2 api.listen',
+    '3 api.maxConections',
+    '7 providers.platform.url',
+    '8 providers.platform.token',
+    '10 secrets.db-password.provider',
+    '10 secrets.db-password.refresh',
+  ])
+  t.match(stderr, 'did you mean "maxConnections"?')
+  t.match(stderr, '127.0.0.1:7575')
+  t.match(stderr, '(SIDEKEEP_CONFIG_INVALID)')
+})
+
+t.test('--connect fetches once and tells of each secret how that went, never a value', async (t) => {
+  const backend = await startBackend(t, {
+    token: 'CANARY-token',
+    secrets: [
+      ['db-password', { value: 'CANARY-db-password', version: '7' }],
+      ['shared-note', { value: 'CANARY-note', version: '1' }],
+    ],
+  })
+  const http = { type: 'http', url: backend.url, token: { env: 'AUTH_TOKEN' } }
+  const file = configFile(t, {
+    // Taken, if it were opened: the backend itself listens there.
+    api: { listen: `127.0.0.1:${backend.port}` },
+    providers: {
+      good: http,
+      denied: { ...http, token: 'CANARY-wrong-token' },
+      down: { type: 'http', url: 'http://127.0.0.1:9/secrets' },
+      'per-key': { ...http, url: `${backend.origin}/secrets/{key}` },
+    },
+    secrets: {
+      'db-password': { provider: 'good' },
+      absent: { provider: 'good' },
+      'shared/*': { provider: 'good', key: 'shared-*' },
+      locked: { provider: 'denied' },
+      unreachable: { provider: 'down' },
+      'asked/*': { provider: 'per-key' },
+    },
+  })
+  const { code, stdout, stderr } = await run(t, ['check', '--connect', '--config', file], {
+    env: { AUTH_TOKEN: 'CANARY-token' },
+  })
+  canaryGuard(t).noLeak('the report', `${stdout}\n${stderr}`)
+  t.match({ code, stderr }, { code: 1, stderr: '' })
+  const [first, ...lines] = stdout.trimEnd().split('\n')
+  t.match(first, 'the configuration is valid (4 providers, 6 rules)')
+  t.match(lines.sort(), [
+    /^-- {6}asked\/\*: a pattern; its secrets are fetched when they are asked for$/,
+    /^FAILED {2}absent: missing: its provider does not have it; is the key right\?$/,
+    /^FAILED {2}locked: denied: /,
+    /^FAILED {2}unreachable: unavailable: .*refused/i,
+    'ok      db-password: from good, version 7',
+    'ok      shared/note: from good, version 1',
+  ])
+  t.equal(lines.length, 6)
+})
+
+t.test('--connect ends with 0 where every secret came', async (t) => {
+  const backend = await startBackend(t, { secrets: [['db-password', 'CANARY-db-password']] })
+  const file = configFile(t, {
+    providers: { platform: { type: 'http', url: backend.url } },
+    secrets: { 'db-password': { provider: 'platform' } },
+  })
+  const { code, stdout, stderr } = await run(t, ['check', '--connect', '--config', file])
+  t.match({ code, stderr }, { code: 0, stderr: '' })
+  t.match(stdout, /^ok {6}db-password: from platform, version h-[0-9a-f]{16}$/m)
+})

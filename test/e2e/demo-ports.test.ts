@@ -1,0 +1,48 @@
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { createServer } from 'node:net'
+import t from 'tap'
+import { startChild } from '../support/process-child.ts'
+import { folderOf } from '../support/process-sidecar.ts'
+
+const listeners = {
+  port: 'api',
+  'ops-port': 'ops',
+  'provider-port': 'provider',
+  'control-port': 'control',
+} as const
+
+for (const [option, listener] of Object.entries(listeners)) {
+  t.test(`a taken port of ${listener} is told with --${option}, and nothing is left`, async (t) => {
+    const server = createServer()
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.teardown(() => server.close())
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('no port')
+    const temporary = folderOf(t)
+    const args = Object.keys(listeners).flatMap((name) => [
+      `--${name}`,
+      name === option ? String(address.port) : '0',
+    ])
+    const demo = startChild(t, ['demo', ...args], { env: { TMPDIR: temporary } })
+    const { code, stdout, stderr } = await demo.ended()
+    t.equal(code, 1)
+    t.equal(stdout, '', 'no guide to what does not run')
+    t.match(
+      stderr,
+      `The listener "${listener}" cannot listen on http://127.0.0.1:${address.port}: something else listens there already (EADDRINUSE). Choose another port with --${option} PORT. (SIDEKEEP_LISTEN_FAILED)`,
+    )
+    t.strictSame(readdirSync(temporary), [])
+  })
+}
+
+t.test('a port that is none is refused before anything is opened', async (t) => {
+  for (const port of ['http', '65536', '-1', '']) {
+    const { code, stderr } = await startChild(t, ['demo', `--ops-port=${port}`], {
+      env: { TMPDIR: folderOf(t) },
+    }).ended()
+    t.equal(code, 78)
+    t.match(stderr, `--ops-port ${port}: expected a port from 0 to 65535`)
+  }
+})

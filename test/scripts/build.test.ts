@@ -1,0 +1,103 @@
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants, cpSync, globSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { version } from '../../src/version.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+
+const build = (outdir: string): string => {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(root, 'scripts', 'build.ts'), '--outdir', outdir],
+    { cwd: tmpdir(), encoding: 'utf8' },
+  )
+  if (status !== 0) throw new Error(`the build failed\n${stdout}${stderr}`)
+  return stdout
+}
+
+const files = (folder: string): string[] => globSync('**/*.*', { cwd: folder }).sort()
+
+const first = t.testdir({ built: {}, 'somewhere else': {} })
+const built = join(first, 'built')
+const printed = build(built)
+const alone = join(first, 'somewhere else')
+cpSync(built, alone, { recursive: true })
+
+const sidekeep = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
+  spawnSync(process.execPath, [join(alone, 'sidekeep.js'), ...args], {
+    cwd: alone,
+    env: {},
+    encoding: 'utf8',
+  })
+
+t.test('the bundle runs alone: elsewhere, without node_modules and with an empty environment', async (t) => {
+  const { status, stdout, stderr } = sidekeep('version')
+  t.equal(stderr, '')
+  t.equal(status, 0)
+  t.match(stdout, version)
+})
+
+t.test('the bundle is a command: executable, with a shebang', async (t) => {
+  const file = join(built, 'sidekeep.js')
+  t.doesNotThrow(() => accessSync(file, constants.X_OK))
+  t.match(readFileSync(file, 'utf8'), /^#!\/usr\/bin\/env node\n/)
+})
+
+t.test('the bundle holds every chunk that it names, and says their sizes', async (t) => {
+  const names = files(built)
+  for (const name of names.filter((file) => file.endsWith('.js'))) {
+    t.match(printed, name)
+    for (const [, chunk = ''] of readFileSync(join(built, name), 'utf8').matchAll(
+      /["']\.\/(?:chunks\/)?([\w.-]+-[A-Z0-9]{8}\.js)["']/g,
+    )) {
+      t.ok(names.includes(join('chunks', chunk)), `${name} names ${chunk}`)
+    }
+  }
+})
+
+t.test(
+  'what a command does not need is not read: YAML and pretty logs are chunks of their own',
+  async (t) => {
+    const lazy = files(alone).filter((file) => /yaml|pino-pretty/.test(file))
+    t.ok(lazy.length >= 2, lazy.join(', '))
+    for (const file of lazy) rmSync(join(alone, file))
+    t.equal(sidekeep('version').status, 0)
+  },
+)
+
+t.test('of undici only the part that is used comes along', async (t) => {
+  const text = files(built)
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => readFileSync(join(built, file), 'utf8'))
+    .join('\n')
+  t.match(text, 'undici/lib/dispatcher/pool.js')
+  t.notMatch(text, 'undici/lib/web/fetch/index.js')
+})
+
+t.test('the same sources give the same bytes', async (t) => {
+  const again = t.testdir()
+  build(again)
+  t.strictSame(files(again), files(built))
+  for (const file of files(built))
+    t.ok(readFileSync(join(again, file)).equals(readFileSync(join(built, file))), file)
+})
+
+t.test('no path of the machine that built it is in it', async (t) => {
+  for (const file of files(built)) t.notMatch(readFileSync(join(built, file), 'utf8'), root, file)
+})
+
+t.test('the licences of what is bundled come along', async (t) => {
+  const text = readFileSync(join(built, 'THIRD-PARTY-LICENSES.txt'), 'utf8')
+  for (const name of ['pino', 'undici', 'lru-cache', 'yaml', 'zod'])
+    t.match(text, new RegExp(`^  ${name} \\d`, 'm'))
+  t.notMatch(text, /^ {2}(typescript|tap|esbuild) /m)
+  t.match(text, 'Permission is hereby granted')
+})
+
+t.test('a build leaves no chunks of an earlier one behind', async (t) => {
+  const outdir = t.testdir({ chunks: { 'old-AAAAAAAA.js': '' } })
+  build(outdir)
+  t.notOk(files(outdir).includes(join('chunks', 'old-AAAAAAAA.js')))
+})
