@@ -3,27 +3,55 @@ import type { Command } from './commands/command.ts'
 import { CodedError } from './errors.ts'
 import { safeError } from './observability/safe-error.ts'
 
-const commands: Record<string, () => Promise<{ command: Command }>> = {
-  run: () => import('./commands/run.ts'),
-  check: () => import('./commands/check.ts'),
-  get: () => import('./commands/get.ts'),
-  list: () => import('./commands/list.ts'),
-  wait: () => import('./commands/wait.ts'),
-  probe: () => import('./commands/probe.ts'),
-  demo: () => import('./commands/demo.ts'),
-  schema: () => import('./commands/schema.ts'),
-  version: () => import('./commands/version.ts'),
+/** Each command is loaded when it is called; the summaries are here, so that the help loads none. */
+const commands: Record<string, { summary: string; load: () => Promise<{ command: Command }> }> = {
+  run: {
+    summary: 'run the sidecar until SIGTERM or SIGINT',
+    load: () => import('./commands/run.ts'),
+  },
+  check: {
+    summary: 'validate the configuration, and with --connect fetch once',
+    load: () => import('./commands/check.ts'),
+  },
+  get: {
+    summary: "print a secret's value",
+    load: () => import('./commands/get.ts'),
+  },
+  list: {
+    summary: 'list the secrets and their states',
+    load: () => import('./commands/list.ts'),
+  },
+  wait: {
+    summary: 'wait until a sidecar is ready',
+    load: () => import('./commands/wait.ts'),
+  },
+  probe: {
+    summary: 'ask a running sidecar how it is, as a probe',
+    load: () => import('./commands/probe.ts'),
+  },
+  demo: {
+    summary: 'try it: a provider and a sidecar on this machine, with curl lines to paste',
+    load: () => import('./commands/demo.ts'),
+  },
+  schema: {
+    summary: 'print the JSON Schema of the configuration, for editors',
+    load: () => import('./commands/schema.ts'),
+  },
+  version: {
+    summary: 'print the version',
+    load: () => import('./commands/version.ts'),
+  },
 }
 
 async function main(args: readonly string[]): Promise<number> {
   const [name = 'help', ...rest] = args
-  if (name === 'help' || name === '--help' || name === '-h') return await help()
+  if (name === 'help' || name === '--help' || name === '-h') return help()
   if (name === '--version' || name === '-v') return await main(['version'])
-  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (load === undefined) {
+  const known = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (known === undefined) {
     throw new CodedError('SIDEKEEP_USAGE', [`There is no command "${name}". See "sidekeep --help".`])
   }
-  const { command } = await load()
+  const { command } = await known.load()
   if (rest.includes('--help') || rest.includes('-h')) {
     process.stdout.write(`${command.help}\n`)
     return 0
@@ -31,17 +59,14 @@ async function main(args: readonly string[]): Promise<number> {
   return await command.run(rest)
 }
 
-async function help(): Promise<number> {
+function help(): number {
   const lines = [
     'sidekeep COMMAND [OPTIONS]',
     '',
     "Keeps an application's secrets fresh and serves them on localhost.",
     '',
   ]
-  for (const [name, load] of Object.entries(commands)) {
-    const { command } = await load()
-    lines.push(`  ${name.padEnd(9)}${command.summary}`)
-  }
+  for (const [name, { summary }] of Object.entries(commands)) lines.push(`  ${name.padEnd(9)}${summary}`)
   lines.push(
     '',
     '"sidekeep COMMAND --help" says more. Exit codes: 0 done, 1 failed, 69 unavailable, 75 timed out,',

@@ -8,7 +8,6 @@ import type { Command } from './command.ts'
 import { exitCodes, parse, print, printError } from './command.ts'
 
 export const command: Command = {
-  summary: 'validate the configuration, and with --connect fetch once',
   help: `sidekeep check [--config FILE] [--connect]
 
 Validates the configuration and opens nothing. All errors are listed at once, with line and column.

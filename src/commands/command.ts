@@ -4,8 +4,6 @@ import { CodedError } from '../errors.ts'
 
 /** One command of the program. */
 export interface Command {
-  /** One line, for the list of commands. */
-  readonly summary: string
   /** What `--help` prints. */
   readonly help: string
   /** @returns the exit code; a CodedError that is thrown brings its own */

@@ -28,7 +28,6 @@ const ports = {
 type PortName = keyof typeof ports
 
 export const command: Command = {
-  summary: 'try it: a provider and a sidecar on this machine, with curl lines to paste',
   help: `sidekeep demo [--port 7575] [--ops-port 7576] [--provider-port 7580] [--control-port 7581]
 
 Starts a small provider on loopback, and a sidecar beside it, and prints curl lines that show what it does.

@@ -4,7 +4,6 @@ import type { Command } from './command.ts'
 import { exitCodes, parse, printError } from './command.ts'
 
 export const command: Command = {
-  summary: "print a secret's value",
   help: `sidekeep get NAME [--raw] [--field FIELD] [--json]
 
 Prints the value of a secret that a running sidecar holds, and a newline.

@@ -12,7 +12,6 @@ interface Listed {
 }
 
 export const command: Command = {
-  summary: 'list the secrets and their states',
   help: `sidekeep list [--prefix PREFIX] [--json]
 
 Lists the secrets of a running sidecar: name, provider, state, version and age. Never a value.

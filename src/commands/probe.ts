@@ -8,7 +8,6 @@ const probes = ['livez', 'startupz', 'readyz']
 const probeTimeout = 900
 
 export const command: Command = {
-  summary: 'ask a running sidecar how it is, as a probe',
   help: `sidekeep probe [livez|startupz|readyz]
 
 Asks a running sidecar: readyz by default. Prints what it says.

@@ -6,7 +6,6 @@ import { serve } from './serve.ts'
 import { stopSignals } from './signals.ts'
 
 export const command: Command = {
-  summary: 'run the sidecar until SIGTERM or SIGINT',
   help: `sidekeep run [--config FILE]
 
 Runs the sidecar: fetches the secrets of the configuration, keeps them fresh and serves them.

@@ -2,7 +2,6 @@ import type { Command } from './command.ts'
 import { exitCodes, parse, print } from './command.ts'
 
 export const command: Command = {
-  summary: 'print the JSON Schema of the configuration, for editors',
   help: `sidekeep schema
 
 Prints the JSON Schema (draft 2020-12) of the configuration file. For editors with a YAML language server:

@@ -3,7 +3,6 @@ import type { Command } from './command.ts'
 import { exitCodes, parse, print } from './command.ts'
 
 export const command: Command = {
-  summary: 'print the version',
   help: 'sidekeep version\n\nPrints the version of Sidekeep and of the Node that runs it.',
   async run(args) {
     parse('version', args, {})

@@ -9,7 +9,6 @@ import { exitCodes, parse } from './command.ts'
 const pause = 100
 
 export const command: Command = {
-  summary: 'wait until a sidecar is ready',
   help: `sidekeep wait [--timeout 60s]
 
 Waits until a sidecar answers and holds all required secrets, for entry scripts and init containers.
