@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
+/** Run as the command that it is, with the options of its first line. */
 export const bundle = fileURLToPath(new URL('../../dist/sidekeep.js', import.meta.url))
 
 export const callerHeaders = { 'X-Sidekeep-Request': 'true' }
@@ -54,7 +55,7 @@ cache: { maxEntries: 20000, maxBytes: 256MiB }
   )
   let url = ''
   const began = performance.now()
-  const child = spawn(process.execPath, [bundle, 'run', '--config', config], {
+  const child = spawn(bundle, ['run', '--config', config], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   for await (const line of createInterface({ input: child.stdout })) {

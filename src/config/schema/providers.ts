@@ -37,7 +37,7 @@ const http = section({
   }),
   ca: option(z.optional(source('text')), {
     description: "The certificate authorities to trust, in PEM, in place of the system's.",
-    fallback: "the system's authorities",
+    fallback: "the authorities that Node trusts (with `--use-system-ca`, as in the image, the system's too)",
     example: { file: '/etc/ssl/platform-ca.pem' },
   }),
   headers: option(z.optional(z.record(headerName, source('credential'))), {
