@@ -3,13 +3,13 @@
  * which also reaches into arrays. Only own members count, so `constructor` or `__proto__` finds nothing that the value
  * does not hold itself.
  *
- * Returns the text of a string as it is and anything else as JSON; undefined where there is no such field, or where
+ * Returns the text of a string as it is and anything else as JSON, numbers as they were spelt; undefined where there is no such field, or where
  * the value is no JSON at all.
  */
 export function pickField(json: string, field: string): string | undefined {
   let value: unknown
   try {
-    value = JSON.parse(json)
+    value = parse(json)
   } catch {
     return undefined
   }
@@ -18,6 +18,19 @@ export function pickField(json: string, field: string): string | undefined {
     if (value === undefined) return undefined
   }
   return typeof value === 'string' ? value : JSON.stringify(value)
+}
+
+/** Parses JSON so that numbers keep their spelling: a double would change 12345678901234567890 and 1.50. */
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json, (_key, value, { source }) =>
+      typeof value === 'number' && source !== undefined ? JSON.rawJSON(source) : value,
+    )
+  } catch (error) {
+    // What is nested a hundred thousand deep can be parsed, but not walked through.
+    if (error instanceof RangeError) return JSON.parse(json)
+    throw error
+  }
 }
 
 function stepsOf(field: string): string[] {
@@ -32,6 +45,7 @@ const arrayIndex = /^(0|[1-9][0-9]{0,9})$/
 
 function member(value: unknown, step: string): unknown {
   if (Array.isArray(value)) return arrayIndex.test(step) ? value[Number(step)] : undefined
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined
+  if (typeof value !== 'object' || value === null || JSON.isRawJSON(value)) return undefined
+  if (!Object.hasOwn(value, step)) return undefined
   return (value as Record<string, unknown>)[step]
 }

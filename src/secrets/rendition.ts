@@ -3,12 +3,23 @@ import type { ServedState } from './reading.ts'
 import type { Secret } from './secret.ts'
 import { contentVersion } from './secret.ts'
 
-/** Bytes that are ready to send. */
-export interface Representation {
-  readonly body: Buffer
+/** Bytes that are ready to send. They are a private field, so that what prints the object does not print them. */
+export class Representation {
+  readonly #body: Buffer
   readonly contentType: string
   /** A strong entity tag with its quotes (RFC 9110, section 8.8.3): the same tag means the same bytes. */
   readonly etag: string
+
+  constructor(body: Buffer, contentType: string, etag: string) {
+    this.#body = body
+    this.contentType = contentType
+    this.etag = etag
+  }
+
+  /** The bytes themselves, not a copy: do not change them. */
+  reveal(): Buffer {
+    return this.#body
+  }
 }
 
 export type Form = 'json' | 'raw'
@@ -50,9 +61,9 @@ export class Rendition {
   }
 
   /**
-   * Whether an entity tag of If-None-Match names this version and content in this form. A change of state alone is no change: the
-   * tag of the fresh representation also matches the stale one, so that an outage of a backend does not look like a
-   * rotation to an application that polls. `W/` is ignored, as the comparison is weak (RFC 9110, section 13.1.2).
+   * Whether an entity tag of If-None-Match names this version and content in this form. A change of state alone is no
+   * change: the tag of the fresh representation also matches the stale one, so that an outage of a backend does not look
+   * like a rotation to an application that polls. `W/` is ignored, as the comparison is weak (RFC 9110, section 13.1.2).
    */
   matches(etag: string, form: Form): boolean {
     const opaque = etag.startsWith('W/') ? etag.slice(3, -1) : etag.slice(1, -1)
@@ -62,7 +73,7 @@ export class Rendition {
 
   /** Overwrites what was rendered. Only when nobody is being answered any more. */
   wipe(): void {
-    for (const { body } of this.#prepared.values()) body.fill(0)
+    for (const representation of this.#prepared.values()) representation.reveal().fill(0)
     this.#prepared.clear()
   }
 
@@ -82,16 +93,16 @@ export class Rendition {
       }),
     )
     const etag = `"${this.#tag}/${this.#fetchedAt.toString(36)}/json${state === 'stale' ? '-stale' : ''}"`
-    return { body, contentType: 'application/json; charset=utf-8', etag }
+    return new Representation(body, 'application/json; charset=utf-8', etag)
   }
 
   #raw(field: string | undefined): Representation | undefined {
     const { isText } = this.#secret
     const contentType = isText ? 'text/plain; charset=utf-8' : 'application/octet-stream'
     const etag = `"${this.#tag}/raw"`
-    if (field === undefined) return { body: this.#secret.reveal(), contentType, etag }
+    if (field === undefined) return new Representation(this.#secret.reveal(), contentType, etag)
     const picked = this.#field(field)
-    return picked === undefined ? undefined : { body: Buffer.from(picked), contentType, etag }
+    return picked === undefined ? undefined : new Representation(Buffer.from(picked), contentType, etag)
   }
 
   #field(field: string): string | undefined {

@@ -120,3 +120,12 @@ function* pathsOf(value: unknown, prefix: string): Generator<[string, unknown]> 
     yield* pathsOf(at, pointer)
   }
 }
+
+t.test('a number keeps its spelling, which a double would change', (t) => {
+  const document = '{"id":12345678901234567890,"price":1.50,"all":{"deep":[1e400]}}'
+  t.equal(pickField(document, 'id'), '12345678901234567890')
+  t.equal(pickField(document, 'price'), '1.50')
+  t.equal(pickField(document, 'all'), '{"deep":[1e400]}')
+  t.equal(pickField(document, '/id/rawJSON'), undefined, 'and has no members')
+  t.end()
+})

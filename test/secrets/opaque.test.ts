@@ -102,12 +102,15 @@ t.test(
     await settle()
     const reading = cache.read('db')
     if (reading.kind !== 'held') throw new Error('not held')
-    reading.rendition.represent('json', 'fresh')
+    const representation = reading.rendition.represent('json', 'fresh')
+    if (representation === undefined) throw new Error('not rendered')
     const cause = { answer: fetched(marker), reading }
     const error = new ProviderError('unavailable', 'malformed', 'no sense in it', { cause })
     for (const thing of [
       fetched(marker),
       reading.rendition,
+      representation,
+      reading.rendition.represent('raw', 'fresh') ?? {},
       cache,
       refresher,
       cache.status('db') ?? {},

@@ -12,7 +12,7 @@ function render(value: string | Buffer, version = 'v1', at = fetchedAt): Renditi
 
 const json = (rendition: Rendition, field?: string): unknown => {
   const made = rendition.represent('json', 'fresh', field)
-  return made === undefined ? undefined : JSON.parse(made.body.toString())
+  return made === undefined ? undefined : JSON.parse(made.reveal().toString())
 }
 
 t.test('the JSON form says name, value, version, time and state', (t) => {
@@ -30,12 +30,12 @@ t.test('the JSON form says name, value, version, time and state', (t) => {
 t.test('the raw form is exactly the bytes of the value', (t) => {
   for (const value of ['CANARY-text', 'CANARY-\r\n', '', 'CANARY-\ufeff']) {
     const made = render(value).represent('raw', 'fresh')
-    t.ok(made?.body.equals(Buffer.from(value)))
+    t.ok(made?.reveal().equals(Buffer.from(value)))
     t.equal(made?.contentType, 'text/plain; charset=utf-8')
   }
   const binary = Buffer.concat([Buffer.from('CANARY-'), Buffer.from([0xff, 0xfe, 0x00, 0xc0])])
   const made = render(binary).represent('raw', 'stale')
-  t.ok(made?.body.equals(binary))
+  t.ok(made?.reveal().equals(binary))
   t.equal(made?.contentType, 'application/octet-stream')
   t.end()
 })
@@ -52,11 +52,11 @@ t.test('a binary value is base64 in JSON and says so; it has no fields', (t) => 
 t.test('a field is there in both forms', (t) => {
   const rendition = render('{"user":"CANARY-user","port":5432,"tls":{"on":true},"none":null}')
   t.match(json(rendition, 'user'), { name: 'app/db', value: 'CANARY-user' })
-  t.equal(rendition.represent('raw', 'fresh', 'user')?.body.toString(), 'CANARY-user')
-  t.equal(rendition.represent('raw', 'fresh', 'port')?.body.toString(), '5432')
-  t.equal(rendition.represent('raw', 'fresh', 'tls')?.body.toString(), '{"on":true}')
-  t.equal(rendition.represent('raw', 'fresh', '/tls/on')?.body.toString(), 'true')
-  t.equal(rendition.represent('raw', 'fresh', 'none')?.body.toString(), 'null')
+  t.equal(rendition.represent('raw', 'fresh', 'user')?.reveal().toString(), 'CANARY-user')
+  t.equal(rendition.represent('raw', 'fresh', 'port')?.reveal().toString(), '5432')
+  t.equal(rendition.represent('raw', 'fresh', 'tls')?.reveal().toString(), '{"on":true}')
+  t.equal(rendition.represent('raw', 'fresh', '/tls/on')?.reveal().toString(), 'true')
+  t.equal(rendition.represent('raw', 'fresh', 'none')?.reveal().toString(), 'null')
   t.equal(rendition.represent('raw', 'fresh', 'nope'), undefined)
   t.equal(rendition.represent('json', 'stale', 'nope'), undefined)
   t.end()
@@ -77,7 +77,7 @@ t.test('the fields kept for callers are bounded; further ones are right all the 
   const value = Object.fromEntries(Array.from({ length: 200 }, (_, at) => [`f${at}`, `CANARY-${at}`]))
   const rendition = render(JSON.stringify(value))
   for (let at = 0; at < 200; at += 1) {
-    t.equal(rendition.represent('raw', 'fresh', `f${at}`)?.body.toString(), `CANARY-${at}`)
+    t.equal(rendition.represent('raw', 'fresh', `f${at}`)?.reveal().toString(), `CANARY-${at}`)
   }
   const made = (field?: string) => rendition.represent('raw', 'fresh', field)
   const [kept, further, whole] = [made('f0'), made('f199'), made()]
@@ -91,9 +91,9 @@ t.test('no name of a field runs into a form or a state', (t) => {
   const rendition = render('{"fresh":"CANARY-f","raw":"CANARY-r","fresh a":"CANARY-fa","":"CANARY-empty"}')
   rendition.represent('raw', 'fresh')
   rendition.represent('json', 'fresh')
-  t.equal(rendition.represent('raw', 'fresh', 'fresh a')?.body.toString(), 'CANARY-fa')
-  t.equal(rendition.represent('raw', 'fresh', 'raw')?.body.toString(), 'CANARY-r')
-  t.equal(rendition.represent('raw', 'fresh', '')?.body.toString(), 'CANARY-empty')
+  t.equal(rendition.represent('raw', 'fresh', 'fresh a')?.reveal().toString(), 'CANARY-fa')
+  t.equal(rendition.represent('raw', 'fresh', 'raw')?.reveal().toString(), 'CANARY-r')
+  t.equal(rendition.represent('raw', 'fresh', '')?.reveal().toString(), 'CANARY-empty')
   t.end()
 })
 
@@ -111,7 +111,7 @@ t.test('the same strong tag means the same bytes: over states, versions, times a
         render(each.value, each.version, each.time).represent(each.form, each.state),
       )
       if (first === undefined || second === undefined) return false
-      return first.etag !== second.etag || first.body.equals(second.body)
+      return first.etag !== second.etag || first.reveal().equals(second.reveal())
     }),
     { numRuns: 2_000 },
   )
@@ -180,6 +180,6 @@ t.test('once wiped, every byte that was rendered is overwritten', (t) => {
   ]
   rendition.wipe()
   for (const made of bodies)
-    t.ok(made !== undefined && made.body.length > 0 && made.body.every((byte) => byte === 0))
+    t.ok(made !== undefined && made.reveal().length > 0 && made.reveal().every((byte) => byte === 0))
   t.end()
 })

@@ -98,7 +98,7 @@ t.test('a rotation is served whole: secret, rendition and version change togethe
   const { next, held, cache } = await start(t, fetched('CANARY-1', { version: 'v1' }))
   const before = held()
   await next(fetched('CANARY-2', { version: 'v2' }))
-  const body = String(held().rendition.represent('json', 'fresh')?.body)
+  const body = String(held().rendition.represent('json', 'fresh')?.reveal())
   t.match(JSON.parse(body), { value: 'CANARY-2', version: 'v2' })
   t.equal(cache.status('db')?.version, 'v2')
   t.equal(before.secret.reveal().toString(), 'CANARY-1', 'who is still sending the old one sends it whole')

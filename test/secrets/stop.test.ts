@@ -74,7 +74,7 @@ t.test('a closed cache has overwritten every value and everything that was rende
       for (const field of [undefined, 'key']) {
         const made = reading.rendition.represent(form, 'fresh', field)
         if (made === undefined) throw new Error('no representation')
-        bytes.push(made.body)
+        bytes.push(made.reveal())
       }
     }
   }

@@ -104,7 +104,7 @@ function answer(
   const { rendition, secret, state, ageMs } = reading
   const representation = rendition.represent(form, state, field)
   if (representation === undefined) throw new CodedError('SIDEKEEP_FIELD_NOT_FOUND', [name, field ?? ''])
-  const { body, contentType, etag } = representation
+  const { contentType, etag } = representation
   const headers = [
     'ETag',
     etag,
@@ -126,6 +126,7 @@ function answer(
     send(request, reply, 304, headers)
     return
   }
+  const body = representation.reveal()
   headers.push('Content-Type', contentType, 'Content-Length', String(body.length))
   send(request, reply, 200, headers, body)
 }

@@ -36,8 +36,8 @@ const http = section({
     example: { env: 'AUTH_TOKEN' },
   }),
   ca: option(z.optional(source('text')), {
-    description: "The certificate authorities to trust, in PEM, in place of the system's.",
-    fallback: "the authorities that Node trusts (with `--use-system-ca`, as in the image, the system's too)",
+    description: 'The certificate authorities to trust, in PEM, in place of the usual ones.',
+    fallback: "those that Node trusts; in the image the system's too",
     example: { file: '/etc/ssl/platform-ca.pem' },
   }),
   headers: option(z.optional(z.record(headerName, source('credential'))), {

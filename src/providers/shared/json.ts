@@ -2,23 +2,6 @@ import { isUtf8 } from 'node:buffer'
 import { SecretValue } from '../../secrets/secret.ts'
 import { Malformed } from './malformed.ts'
 
-/** Numbers that a double cannot hold exactly keep their spelling: ECMAScript's JSON.parse with source text access. */
-interface RawJson {
-  readonly rawJSON: string
-}
-
-declare global {
-  // TypeScript's library does not have these yet; Node has since version 22.
-  interface JSON {
-    parse(
-      text: string,
-      reviver: (this: unknown, key: string, value: unknown, context: { readonly source?: string }) => unknown,
-    ): unknown
-    rawJSON(text: string): RawJson
-    isRawJSON(value: unknown): value is RawJson
-  }
-}
-
 /**
  * Parses JSON in UTF-8 (RFC 8259, section 8.1). A number keeps its exact spelling for `jsonSecret`: `12345678901234567890`
  * or `1.50` would come back changed from a double, and a secret that changed silently is worse than none.
