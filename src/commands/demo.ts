@@ -47,7 +47,14 @@ Exit codes: 0 ended by a signal, 1 a port is taken, 78 wrong usage.`,
       'provider-port': { type: 'string', default: ports.provider.fallback },
       'control-port': { type: 'string', default: ports.control.fallback },
     })
-    const portOf = (name: PortName): number => parsePort(name, values[ports[name].option])
+    // All of them before anything is opened: a mistake in the last would else close what the first had opened.
+    const chosen: Record<PortName, number> = {
+      api: parsePort('api', values.port),
+      ops: parsePort('ops', values['ops-port']),
+      provider: parsePort('provider', values['provider-port']),
+      control: parsePort('control', values['control-port']),
+    }
+    const portOf = (name: PortName): number => chosen[name]
     const signals = stopSignals()
     const folder = await mkdtemp(join(tmpdir(), 'sidekeep-demo-'))
     const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]

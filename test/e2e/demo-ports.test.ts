@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { createServer } from 'node:net'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { startChild } from '../support/process-child.ts'
 import { folderOf } from '../support/process-sidecar.ts'
 
@@ -12,18 +12,23 @@ const listeners = {
   'control-port': 'control',
 } as const
 
+async function takenPort(t: Test): Promise<number> {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
+
 for (const [option, listener] of Object.entries(listeners)) {
   t.test(`a taken port of ${listener} is told with --${option}, and nothing is left`, async (t) => {
-    const server = createServer()
-    server.listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    t.teardown(() => server.close())
-    const address = server.address()
-    if (address === null || typeof address === 'string') throw new Error('no port')
+    const taken = await takenPort(t)
     const temporary = folderOf(t)
     const args = Object.keys(listeners).flatMap((name) => [
       `--${name}`,
-      name === option ? String(address.port) : '0',
+      name === option ? String(taken) : '0',
     ])
     const demo = startChild(t, ['demo', ...args], { env: { TMPDIR: temporary } })
     const { code, stdout, stderr } = await demo.ended()
@@ -31,15 +36,17 @@ for (const [option, listener] of Object.entries(listeners)) {
     t.equal(stdout, '', 'no guide to what does not run')
     t.match(
       stderr,
-      `The listener "${listener}" cannot listen on http://127.0.0.1:${address.port}: something else listens there already (EADDRINUSE). Choose another port with --${option} PORT. (SIDEKEEP_LISTEN_FAILED)`,
+      `The listener "${listener}" cannot listen on http://127.0.0.1:${taken}: something else listens there already (EADDRINUSE). Choose another port with --${option} PORT. (SIDEKEEP_LISTEN_FAILED)`,
     )
     t.strictSame(readdirSync(temporary), [])
   })
 }
 
 t.test('a port that is none is refused before anything is opened', async (t) => {
+  // Would be told first if anything were opened before all ports are read.
+  const taken = `--provider-port=${await takenPort(t)}`
   for (const port of ['http', '65536', '-1', '']) {
-    const { code, stderr } = await startChild(t, ['demo', `--ops-port=${port}`], {
+    const { code, stderr } = await startChild(t, ['demo', taken, `--ops-port=${port}`], {
       env: { TMPDIR: folderOf(t) },
     }).ended()
     t.equal(code, 78)

@@ -42,7 +42,7 @@ t.test('the bundle runs alone: elsewhere, without node_modules and with an empty
 t.test('the bundle is a command: executable, with a shebang', async (t) => {
   const file = join(built, 'sidekeep.js')
   t.doesNotThrow(() => accessSync(file, constants.X_OK))
-  t.match(readFileSync(file, 'utf8'), /^#!\/usr\/bin\/env node\n/)
+  t.match(readFileSync(file, 'utf8'), /^#!\/usr\/bin\/env -S node( --[a-z0-9=-]+)*\n/)
 })
 
 t.test('the bundle holds every chunk that it names, and says their sizes', async (t) => {
