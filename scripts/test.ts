@@ -1,6 +1,6 @@
 /**
  * Runs the tests: all of them with coverage and its threshold, or the files and options given on the command line
- * (`npm test -- test/api/door.test.ts`) without. Ends with the line `N passed, N failed`, which counts test points as
+ * (`npm test -- test/api/guard.test.ts`) without. Ends with the line `N passed, N failed`, which counts test points as
  * tap does, and the coverage threshold as one more.
  */
 import { spawn } from 'node:child_process'

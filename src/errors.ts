@@ -29,7 +29,7 @@ const table = {
   SIDEKEEP_REFRESH_FAILED: {
     status: 502,
     title: 'Refresh failed',
-    message: 'The secret "%s" could not be fetched now: %s. Without ?refresh=true the held value is served.',
+    message: 'The secret "%s" could not be fetched now: %s. A read without a refresh gets what is held.',
   },
   SIDEKEEP_REFRESH_THROTTLED: {
     status: 503,
@@ -40,13 +40,12 @@ const table = {
   SIDEKEEP_REFRESH_TIMED_OUT: {
     status: 504,
     title: 'Refresh timed out',
-    message:
-      'The secret "%s" could not be fetched in time: %s. Without ?refresh=true the held value is served.',
+    message: 'The secret "%s" could not be fetched in time: %s. A read without a refresh gets what is held.',
   },
   SIDEKEEP_ROUTE_NOT_FOUND: {
     status: 404,
     title: 'Route not found',
-    message: 'There is nothing at %s. /openapi.json lists the routes.',
+    message: 'There is nothing at %s. The api listener lists its routes at /openapi.json.',
   },
   SIDEKEEP_METHOD_NOT_ALLOWED: {
     status: 405,

@@ -49,7 +49,15 @@ const commands: Record<string, { summary: string; load: () => Promise<{ command:
   },
 }
 
+/** As `engines` in package.json has it: an older one fails later, and where it does says nothing of why. */
+const oldestNode = 24
+
 async function main(args: readonly string[]): Promise<number> {
+  if (Number.parseInt(process.versions.node, 10) < oldestNode) {
+    throw new CodedError('SIDEKEEP_USAGE', [
+      `Sidekeep needs Node ${oldestNode} or newer, and this is Node ${process.versions.node}. In a clone, "npm exec -- node dist/sidekeep.js" runs it with the project's own.`,
+    ])
+  }
   const [name = 'help', ...rest] = args
   if (name === 'help' || name === '--help' || name === '-h') return help()
   if (name === '--version' || name === '-v') return await main(['version'])

@@ -231,7 +231,8 @@ export class Sidecar {
 
   #checkReady(): void {
     const { api } = this.#bound
-    if (this.#isReady || this.#stopping || api === undefined || !this.#cache.required.held) return
+    if (this.#isReady || this.#stopping || api === undefined) return
+    if (!this.#cache.loadedRequired || !this.#cache.required.held) return
     this.#isReady = true
     // Whoever runs the sidecar waits for this; where nobody does, a failure is no unhandled one.
     this.#ready.promise.catch(() => {})

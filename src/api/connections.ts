@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
@@ -20,6 +20,8 @@ export class Connections {
   readonly #server: Server
   readonly #open = new Set<Socket>()
   readonly #beyond = new Set<Socket>()
+  /** The answer, given or not, to the request that was begun last on a connection. */
+  readonly #last = new WeakMap<Socket, ServerResponse>()
   #closing = false
   #emptied: (() => void) | undefined
 
@@ -29,6 +31,9 @@ export class Connections {
     // Further ones are dropped by Node without a word: even a refusal costs memory.
     server.maxConnections = max + Math.ceil((max * headroom) / 100)
     server.on('connection', (socket: Socket) => this.#opened(socket))
+    server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      this.#last.set(socket, response)
+    })
   }
 
   /** Whether answers should announce that their connection ends. */
@@ -51,11 +56,11 @@ export class Connections {
     const sweep = setInterval(() => {
       setImmediate(() => this.#server.closeIdleConnections())
     }, sweepInterval)
-    // Node takes a connection that never sent anything for busy.
-    const silent = setTimeout(() => this.#destroySilent(), farewell)
+    // Node takes a connection that never sent anything, or half a request, for busy, and looks at no timeout any more.
+    const unasked = setTimeout(() => this.#destroyUnasked(), farewell)
     this.#server.once('close', () => {
       clearInterval(sweep)
-      clearTimeout(silent)
+      clearTimeout(unasked)
     })
   }
 
@@ -98,7 +103,11 @@ export class Connections {
     })
   }
 
-  #destroySilent(): void {
-    for (const socket of this.#open) if (socket.bytesRead === 0) socket.destroy()
+  /** Leaves only connections with a request that has arrived in full and is not answered yet. */
+  #destroyUnasked(): void {
+    for (const socket of this.#open) {
+      const last = this.#last.get(socket)
+      if (last === undefined || last.writableFinished || !last.req.complete) socket.destroy()
+    }
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../secrets/clock.ts'
+import { endsWithin } from '../secrets/clock.ts'
 
 /**
  * Waits for shared work, but not for ever: the work goes on for whoever else waits for it.
@@ -10,11 +11,5 @@ export async function within<T extends object>(
   ms: number,
   work: Promise<T>,
 ): Promise<T | undefined> {
-  const { promise: late, resolve } = Promise.withResolvers<undefined>()
-  const timer = clock.setTimer(() => resolve(undefined), ms)
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    timer.cancel()
-  }
+  return (await endsWithin(clock, ms, work)) ? await work : undefined
 }

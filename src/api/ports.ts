@@ -21,6 +21,8 @@ export interface SecretRefresher {
 
 /** Counts the requests of one route. */
 export interface RouteMeter {
+  /** An answer that will come some time: it is shown as 0 until then. */
+  expect(method: string, status: number): void
   count(method: string | undefined, status: number, durationMs: number): void
 }
 

@@ -1,6 +1,7 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { CodedError } from '../errors.ts'
+import { isSecretName } from '../secrets/rules.ts'
 
 /**
  * How often in one second callers may ask for a refresh of one secret, or of all. A refresh is the one request that costs
@@ -30,6 +31,8 @@ export function limitRefreshes(app: FastifyInstance): void {
     checks = { one: check(refreshesPerSecond.one), all: check(refreshesPerSecond.all) }
   })
   app.decorate('admitRefresh', async (request, name) => {
+    // What cannot be a name costs no call, and could be as long as a request: the limit remembers names by the thousand.
+    if (name !== undefined && !isSecretName(name)) return
     wanted.set(request, name ?? '')
     const verdict = await checks[name === undefined ? 'all' : 'one'](request)
     if (verdict.isAllowed || !verdict.isExceeded) return

@@ -12,7 +12,7 @@ export function unreadable(name: string, reading: Exclude<Reading, { kind: 'held
   switch (reading.kind) {
     case 'not-loaded': {
       const { reason, retryAfterMs } = reading
-      return new CodedError('SIDEKEEP_SECRET_NOT_LOADED', [name, reason], { retryAfterMs })
+      return new CodedError('SIDEKEEP_SECRET_NOT_LOADED', [name, phrase(reason)], { retryAfterMs })
     }
     case 'expired': {
       const { ageMs, retryAfterMs } = reading
@@ -32,7 +32,8 @@ export function refreshRefusal(name: string, result: RefreshResult): CodedError 
 
 /** The provider failed: its message is made of fixed words and names and may be shown. */
 function fetchRefusal(name: string, error: ProviderError): CodedError {
-  const { kind, reason, message } = error
+  const { kind, reason } = error
+  const message = phrase(error.message)
   if (kind === 'missing') return notFound(name)
   if (kind === 'throttled') {
     const retryAfterMs = error.retryAfterMs ?? 1_000
@@ -41,6 +42,11 @@ function fetchRefusal(name: string, error: ProviderError): CodedError {
   if (reason === 'aborted') return new CodedError('SIDEKEEP_SHUTTING_DOWN')
   if (reason === 'timeout') return refreshTimedOut(name, message)
   return new CodedError('SIDEKEEP_REFRESH_FAILED', [name, message])
+}
+
+/** A message of a provider is a sentence; here it stands within one of ours. */
+function phrase(message: string): string {
+  return message.replace(/\.$/, '')
 }
 
 export function refreshTimedOut(name: string, detail: string): CodedError {

@@ -89,6 +89,7 @@ function addRoute(
   { metrics, clock }: OpsDeps,
 ): void {
   const meter = metrics.route(route.path)
+  meter.expect(route.method, 200)
   app.route<{ Params: ApiRequest['params']; Querystring: ApiRequest['query'] }>({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: route.url,

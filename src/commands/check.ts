@@ -41,7 +41,7 @@ async function connect({ config }: Loaded): Promise<number> {
       (rule) => rule.includes('*') && !results.some(({ name }) => name === rule || covers(rule, name)),
     )
     for (const rule of fetchedNothing)
-      print(`--      ${rule}: a pattern; its secrets are fetched when they are asked for`)
+      print(`--      ${rule}: a pattern; its provider lists none of its secrets, or cannot list`)
     return results.every(({ result }) => result.outcome === 'rotated' || result.outcome === 'unchanged')
       ? exitCodes.ok
       : exitCodes.failed

@@ -26,7 +26,8 @@ const defaultAddress = 'http://127.0.0.1:7575'
 const answerTimeout = 30_000
 
 export function createClient(api: string | undefined, timeoutMs: number = answerTimeout): Client {
-  const address = api ?? process.env.SIDEKEEP_API ?? defaultAddress
+  // Empty is not set, as for the variables of the configuration.
+  const address = api ?? (process.env.SIDEKEEP_API || defaultAddress)
   const target = parseAddress(address)
   return {
     get(path, headers = {}) {

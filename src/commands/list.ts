@@ -20,7 +20,7 @@ Lists the secrets of a running sidecar: name, provider, state, version and age. 
   --json            the answer of the API as it is
 ${apiHelp}
 
-Exit codes: 0 listed, 69 no sidecar answers, 78 wrong usage.`,
+Exit codes: 0 listed, 1 refused, 69 no sidecar answers, 78 wrong usage.`,
   async run(args) {
     const { values } = parse('list', args, {
       ...apiOption,

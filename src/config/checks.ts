@@ -1,13 +1,14 @@
 /** The rules between options, which no schema of one option can hold. */
 
+import { isPattern } from '../secrets/rules.ts'
 import { atValue } from './issues.ts'
 import { isLoopback, isLoopbackAddress, type Listen, overlaps } from './listen.ts'
-import { isPattern } from './names.ts'
 import { formatPath, type Path, type Problem, quote } from './problems.ts'
 import { formatDuration } from './quantities.ts'
 import { type Raw, valueAt } from './raw.ts'
 import { keyPlaceholder } from './schema/url.ts'
 import type { Config, HttpProviderConfig, ProviderConfig, SecretConfig } from './schema.ts'
+import type { StringSource } from './source.ts'
 
 interface Crossing {
   readonly problem: Problem
@@ -19,12 +20,14 @@ export function check(config: Config, raw: Raw): { problems: Crossing[]; warning
   const providerNames = namesIn(raw, 'providers')
   const problems = [
     ...listenerProblems(config, raw),
+    ...shutdownProblems(config, raw),
     ...Object.entries(config.secrets).flatMap(([name, rule]) => [
       ...providerProblems(name, rule, providerNames, raw),
       ...ruleProblems(name, rule, config, raw),
     ]),
   ]
-  return { problems, warnings: [...accessWarnings(config), ...providerWarnings(config)] }
+  const warnings = [...accessWarnings(config), ...providerWarnings(config), ...variableWarnings(config)]
+  return { problems, warnings }
 }
 
 function listenerProblems(config: Config, raw: Raw): Crossing[] {
@@ -56,6 +59,16 @@ function listenerProblems(config: Config, raw: Raw): Crossing[] {
     }
   }
   return problems
+}
+
+function shutdownProblems({ shutdown: { timeout, linger } }: Config, raw: Raw): Crossing[] {
+  if (linger < timeout) return []
+  const about = [
+    ['shutdown', 'linger'],
+    ['shutdown', 'timeout'],
+  ] as const
+  const expected = `less than shutdown.timeout, which is ${formatDuration(timeout)}: else every stop would be cut short`
+  return [{ problem: atValue(about[0], expected, raw), about }]
 }
 
 function providerProblems(name: string, rule: SecretConfig, known: readonly string[], raw: Raw): Crossing[] {
@@ -116,6 +129,33 @@ function providerWarnings(config: Config): string[] {
   }
   if (used.size === 0) warnings.push('secrets names no secret: there is nothing to serve.')
   return warnings
+}
+
+/**
+ * A file may come to be while the process runs, a variable of its environment never. Still no error: a configuration is
+ * also checked where the variables of the pod are not.
+ */
+function variableWarnings(config: Config): string[] {
+  return Object.entries(config.providers).flatMap(([name, provider]) => {
+    if (provider.type !== 'http') return []
+    const { token, ca, headers = {} } = provider
+    const sources: [string[], StringSource | undefined][] = [
+      [['token'], token],
+      [['ca'], ca],
+      ...Object.entries(headers).map(([header, source]): [string[], StringSource] => [
+        ['headers', header],
+        source,
+      ]),
+    ]
+    return sources.flatMap(([option, source]) => {
+      const variable = source?.unsetVariable
+      if (variable === undefined) return []
+      const path = formatPath(['providers', name, ...option])
+      return [
+        `${path} is to come from the variable ${variable}, which is not set: no call to the provider can succeed.`,
+      ]
+    })
+  })
 }
 
 function canList(provider: ProviderConfig): boolean {

@@ -29,7 +29,7 @@ export function configJsonSchema(options: { annotated?: boolean } = {}): JsonSch
   return {
     ...($schema === undefined ? {} : { $schema }),
     title: 'Sidekeep configuration',
-    description: 'The file that `sidekeep --config FILE` reads.',
+    description: 'The file that `sidekeep run --config FILE` reads.',
     ...schema,
   }
 }

@@ -1,5 +1,4 @@
 import { CodedError } from '../errors.ts'
-import { bindSources } from './bind.ts'
 import { environmentSource, ignoredVariables, inVariables, readEnvironment } from './environment.ts'
 import { findFile, localFile } from './find.ts'
 import { ConfigError } from './problems.ts'
@@ -61,12 +60,12 @@ export async function parseConfig(
 }
 
 function finish(raw: Raw, source: string, env: NodeJS.ProcessEnv, warnings: readonly string[]): Loaded {
-  const validated = validate(raw)
+  const validated = validate(raw, env)
   if ('problems' in validated) {
     const problems = source === environmentSource ? validated.problems.map(inVariables) : validated.problems
     throw new ConfigError(problems, source)
   }
-  const config = bindSources(validated.config, env)
+  const { config } = validated
   return {
     config,
     source,

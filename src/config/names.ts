@@ -1,13 +1,9 @@
 /** The rules of names. A secret's name is part of a URL's path, a file's name and a label: hence the restrictions. */
+import { isSecretName } from '../secrets/rules.ts'
 
-/** 256 bytes of UTF-8 fit a file's name in hex, a URL and a metric's label. */
-const longestSecretName = 256
 const longestKey = 1024
 
-/**
- * No control character, no half of a surrogate pair (it has no UTF-8), no backslash, no segment that is empty, `.` or
- * `..`, and one `*` at most.
- */
+/** What `isRuleName` accepts, for editors; of the length it knows nothing. */
 export const secretNamePattern =
   /^(?!\.{0,2}(?:\/|$))(?![\s\S]*\/\.{0,2}(?:\/|$))[^\p{Cc}\p{Cs}\\*]*\*?[^\p{Cc}\p{Cs}\\*]*$/u
 export const secretNameExpected =
@@ -20,13 +16,9 @@ export const providerNameExpected =
 export const variablePattern = /^[A-Za-z_][A-Za-z0-9_]*$/
 export const variableExpected = 'the name of an environment variable, such as AUTH_TOKEN'
 
-export function isSecretName(name: string): boolean {
-  return secretNamePattern.test(name) && Buffer.byteLength(name) <= longestSecretName
-}
-
-/** A pattern stands for many secrets: it has one `*`, which matches any characters, `/` among them. */
-export function isPattern(name: string): boolean {
-  return name.includes('*')
+/** A rule is named by a secret's name, or by a pattern: one with exactly one `*`, which stands for many. */
+export function isRuleName(name: string): boolean {
+  return isSecretName(name) && name.indexOf('*') === name.lastIndexOf('*')
 }
 
 export const keyPattern = /^[^\p{Cc}\p{Cs}]+$/u

@@ -74,13 +74,15 @@ export function describeValue(value: unknown): string {
 }
 
 /**
- * True where a literal of the file must not be repeated: credentials, certificates, and URLs, which people write
+ * True where a literal of the file must not be repeated: secrets, credentials, certificates, and URLs, which people write
  * credentials into against all advice.
  */
 export function isSensitive(path: Path): boolean {
   const last = path.at(-1)
   return (
     (path[0] === 'providers' && path.some((part, index) => index >= 2 && sensitiveOptions.has(part))) ||
+    // In place of a rule, somebody may have written the secret itself.
+    (path[0] === 'secrets' && path.length === 2) ||
     last === 'upstream'
   )
 }

@@ -35,13 +35,8 @@ export const configSchema = section({
 
 /** The configuration as the program uses it: defaults filled in, durations in milliseconds, sizes in bytes. */
 export type Config = z.output<typeof configSchema>
-export type ApiConfig = z.output<typeof api>
-export type OpsConfig = z.output<typeof ops>
 export type ProviderConfig = z.output<typeof provider>
 export type HttpProviderConfig = Extract<ProviderConfig, { type: 'http' }>
 export type FileProviderConfig = Extract<ProviderConfig, { type: 'file' }>
 export type EnvProviderConfig = Extract<ProviderConfig, { type: 'env' }>
-export type CacheConfig = z.output<typeof cache>
-export type ShutdownConfig = z.output<typeof shutdown>
-export type LogConfig = z.output<typeof log>
 export type ProxyConfig = z.output<typeof proxy>

@@ -48,6 +48,13 @@ export class StringSource {
     return this.#checked(value)
   }
 
+  /** The environment variable that it wants and that is not set. Nobody can set it while the process runs. */
+  get unsetVariable(): string | undefined {
+    const spec = this.#spec
+    if (typeof spec === 'string' || 'file' in spec) return undefined
+    return this.#env[spec.env] === undefined ? spec.env : undefined
+  }
+
   /** The place: `env AUTH_TOKEN`, `file /run/token` or `the configuration`. Fit for messages and logs. */
   describe(): string {
     if (typeof this.#spec === 'string') return 'the configuration'

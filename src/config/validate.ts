@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { bindSources } from './bind.ts'
 import { check } from './checks.ts'
 import { problemsOf } from './issues.ts'
 import type { Path, Problem } from './problems.ts'
@@ -18,7 +19,7 @@ const empty: Problem = {
 }
 
 /** Holds what was written against the schema and the rules between options. All that is wrong is told at once. */
-export function validate(raw: Raw): Validated {
+export function validate(raw: Raw, env: NodeJS.ProcessEnv): Validated {
   if (raw.value === undefined) return { problems: raw.problems }
   if (raw.value === null) return { problems: [...raw.problems, empty] }
 
@@ -40,11 +41,12 @@ export function validate(raw: Raw): Validated {
     value = without(value, paths)
     parsed = z.safeParse(configSchema, value)
   }
-  const { problems: crossing, warnings } = check(parsed.data, raw)
+  const config = bindSources(parsed.data, env)
+  const { problems: crossing, warnings } = check(config, raw)
   for (const { problem, about } of crossing) {
     if (!about.some((path) => broken.touch(path))) problems.push(problem)
   }
-  return problems.length > 0 ? { problems } : { config: parsed.data, warnings }
+  return problems.length > 0 ? { problems } : { config, warnings }
 }
 
 /** The options that are wrong by themselves. */

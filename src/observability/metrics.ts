@@ -16,7 +16,7 @@ export interface MetricsOptions {
   readonly proxy?: ProxyCells | undefined
 }
 
-/** A call to a backend takes from milliseconds on a LAN to the deadline after which it is given up (60 s). */
+/** A call to a backend takes from milliseconds on a LAN to its timeout: 5 s by default, and whoever sets more than a minute knows. */
 const callBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 /**

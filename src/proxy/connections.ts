@@ -21,7 +21,7 @@ interface Connection {
 export class Connections {
   readonly #server: Server
   readonly #clock: Clock
-  readonly #connections = new WeakMap<Socket, Connection>()
+  readonly #connections = new Map<Socket, Connection>()
   #isDraining = false
   #closesIdle = false
 
@@ -58,8 +58,10 @@ export class Connections {
    * that has nothing to answer, after a moment.
    *
    * @param withinMs milliseconds, after which what is still open is cut; without it nothing is cut
+   * @returns how many requests were cut
    */
-  async drain(withinMs?: number): Promise<void> {
+  async drain(withinMs?: number): Promise<number> {
+    let cut = 0
     this.#isDraining = true
     const server = this.#server
     // Not the close of http.Server, which closes idle connections at once.
@@ -71,12 +73,17 @@ export class Connections {
       }, idleGrace),
     ]
     if (withinMs !== undefined) {
-      timers.push(this.#clock.setTimer(() => server.closeAllConnections(), withinMs))
+      const end = (): void => {
+        for (const { exchanges } of this.#connections.values()) cut += exchanges.size
+        server.closeAllConnections()
+      }
+      timers.push(this.#clock.setTimer(end, withinMs))
     }
     await closed
     // The last connections' own events come a turn after the server's: until then their exchanges are not over.
     await eventLoopTurn()
     for (const timer of timers) timer.cancel()
+    return cut
   }
 
   #opened(socket: Socket): void {
@@ -84,6 +91,7 @@ export class Connections {
     this.#connections.set(socket, connection)
     // Not the response's event: a response that waits for its turn on the connection does not hear of its end.
     socket.once('close', () => {
+      this.#connections.delete(socket)
       for (const exchange of connection.exchanges) exchange.clientGone()
     })
   }

@@ -92,7 +92,9 @@ export function createProxy({ config, log, clock, observer }: ProxyDeps): ProxyS
   return {
     app,
     async close({ withinMs } = {}) {
-      await connections.drain(withinMs)
+      const requests = await connections.drain(withinMs)
+      if (requests > 0)
+        log.warn({ requests }, 'requests under way to the application were cut at the deadline')
       await app.close()
       await upstream.pool.destroy()
     },

@@ -7,7 +7,7 @@ const shortestDelay = 100
 /** No ceiling is above this, in milliseconds, whatever the refresh interval. */
 const highestCeiling = 5 * 60_000
 /** A backend that asks for more than this, in milliseconds, is not taken at its word: an outage must end some time. */
-const longestRetryAfter = 60 * 60_000
+export const longestRetryAfter = 60 * 60_000
 
 /**
  * How long to wait before the next attempt, in milliseconds: exponential with full jitter, from 1 s to

@@ -5,12 +5,13 @@ import type { Confirmation } from './entry.ts'
 import { Entry } from './entry.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { Fetched, ProviderError } from './provider.ts'
-import type { Reading, SecretStatus } from './reading.ts'
-import type { Match, Rules } from './rules.ts'
+import type { Reading, SecretState, SecretStatus } from './reading.ts'
+import type { Match, Rule, Rules } from './rules.ts'
 import { isPattern } from './rules.ts'
-import { Schedule } from './schedule.ts'
 import type { SecretValue } from './secret.ts'
 import { contentVersion, headerSafeVersion, Secret } from './secret.ts'
+import { StateChanges } from './state-changes.ts'
+import { Sweeps } from './sweeps.ts'
 
 export interface CacheOptions {
   readonly rules: Rules
@@ -23,14 +24,6 @@ export interface CacheOptions {
   readonly missingTtlMs: number
   /** Called when a pattern secret was evicted: it needs no refreshing any more. */
   readonly onEvicted?: (match: Match) => void
-}
-
-/** A call that brought everything that a provider has. */
-interface Sweep {
-  /** When it began, on the monotonic clock. */
-  readonly at: number
-  /** What it listed and is not held, being unfit or evicted: not missing, and so to be asked for again. */
-  readonly unheld: Set<string>
 }
 
 export type StoreOutcome = 'loaded' | 'rotated' | 'unchanged' | 'too-large'
@@ -48,9 +41,12 @@ export class SecretCache {
   readonly #discovered: LRUCache<string, Entry>
   readonly #absences: Absences
   readonly #maxBytes: number
-  /** Per provider: the last call that brought everything it has. */
-  readonly #sweeps = new Map<string, Sweep>()
-  readonly #changes: Schedule
+  readonly #sweeps: Sweeps
+  readonly #changes: StateChanges
+  readonly #required: readonly Entry[]
+  readonly #requiredPatterns: readonly Rule[]
+  /** Names of required secrets that were never loaded. */
+  readonly #awaited: Set<string>
   #declaredBytes = 0
 
   constructor(options: CacheOptions) {
@@ -60,17 +56,21 @@ export class SecretCache {
     this.#missingTtlMs = options.missingTtlMs
     this.#maxBytes = options.maxBytes
     this.#absences = new Absences(options.clock)
-    this.#changes = new Schedule(options.clock)
+    this.#sweeps = new Sweeps(options.clock, options.missingTtlMs)
+    this.#changes = new StateChanges(options.clock, options.observer)
     for (const match of options.rules.declared) this.#declared.set(match.name, new Entry(match))
+    this.#required = [...this.#declared.values()].filter((entry) => entry.match.rule.required)
+    this.#requiredPatterns = options.rules.patterns.filter((rule) => rule.required)
+    this.#awaited = new Set(this.#required.map((entry) => entry.match.name))
     this.#discovered = new LRUCache({
       max: options.maxEntries,
       maxSize: options.maxBytes,
       sizeCalculation: sizeOf,
       dispose: (entry, name, reason) => {
         if (reason === 'set') return
-        this.#changes.cancel(name)
+        this.#changes.forget(name)
         if (reason !== 'evict') return
-        this.#sweeps.get(entry.match.rule.provider)?.unheld.add(name)
+        this.#sweeps.evicted(entry.match)
         options.onEvicted?.(entry.match)
       },
     })
@@ -82,14 +82,7 @@ export class SecretCache {
     if (entry !== undefined) return entry.read(this.#clock.now())
     const match = this.#rules.find(name)
     if (match === undefined) return { kind: 'not-found' }
-    return this.#absences.read(name) ?? this.#readFromSweep(match)
-  }
-
-  /** A provider that lists everything was asked lately: what it did not list is missing. */
-  #readFromSweep({ name, rule }: Match): Reading {
-    const sweep = this.#sweeps.get(rule.provider)
-    const known = sweep !== undefined && this.#clock.now() - sweep.at <= this.#missingTtlMs
-    return known && !sweep.unheld.has(name) ? { kind: 'not-found' } : { kind: 'undiscovered' }
+    return this.#absences.read(name) ?? { kind: this.#sweeps.ruleOut(match) ? 'not-found' : 'undiscovered' }
   }
 
   /** What is held of a secret, for the refresher. Does not count as a use of it. */
@@ -118,28 +111,17 @@ export class SecretCache {
     return matches
   }
 
-  /** How the required secrets stand, for health. A required pattern is loaded once its provider has listed it. */
-  get required(): { loadedOnce: boolean; held: boolean; failing: string[] } {
-    const now = this.#clock.now()
-    let loadedOnce = true
-    const failing: string[] = []
-    for (const { match, everLoaded, state } of this.#requiredEntries(now)) {
-      loadedOnce &&= everLoaded
-      if (state !== 'fresh' && state !== 'stale') failing.push(match.name)
-    }
-    for (const rule of this.#rules.patterns) {
-      if (!rule.required || this.#sweeps.has(rule.provider)) continue
-      loadedOnce = false
-      failing.push(rule.name)
-    }
-    return { loadedOnce, held: failing.length === 0, failing }
+  /** Whether every required secret was loaded once, and every list of a required pattern. Cheap: asked after each call. */
+  get loadedRequired(): boolean {
+    return this.#awaited.size === 0 && this.#requiredPatterns.every((rule) => this.#sweeps.has(rule.provider))
   }
 
-  *#requiredEntries(now: number) {
-    for (const entry of this.#declared.values()) {
-      if (!entry.match.rule.required) continue
-      yield { match: entry.match, everLoaded: entry.everLoaded, state: entry.state(now) }
-    }
+  /** How the required secrets stand, for health. A required pattern is loaded, and held, once its provider has listed it. */
+  get required(): { loadedOnce: boolean; held: boolean } {
+    const loadedOnce = this.loadedRequired
+    const now = this.#clock.now()
+    const held = this.#required.every((entry) => isServed(entry.state(now)))
+    return { loadedOnce, held: loadedOnce && held }
   }
 
   /** How many secrets are held, and their size with what belongs to them, in bytes. */
@@ -155,20 +137,21 @@ export class SecretCache {
     const previous = entry.held
     if (previous !== undefined && isSame(previous, fetched)) {
       entry.confirm(confirmation)
-      this.#settle(entry)
+      this.#changes.settle(entry)
       return 'unchanged'
     }
     // Before anything is changed: what is held of it stays, as after any fetch that brought nothing fit to hold.
     if (!entry.declared && sizeWith(match, fetched.value) > this.#maxBytes) return 'too-large'
-    const version = versionOf(fetched, previous)
+    const version = versionOf(match.name, fetched, previous)
     const before = sizeOf(entry)
     entry.hold(new Secret(match.name, version, fetched.value), fetched.version, confirmation)
+    this.#awaited.delete(match.name)
     this.#keep(entry, before)
     this.#absences.forget(match.name)
     const event = { secret: match.name, provider: match.rule.provider, version, declared: entry.declared }
     if (previous === undefined) this.#observer.loaded(event)
     else this.#observer.rotated({ ...event, previousVersion: previous.secret.version })
-    this.#settle(entry)
+    this.#changes.settle(entry)
     return previous === undefined ? 'loaded' : 'rotated'
   }
 
@@ -187,12 +170,12 @@ export class SecretCache {
   drop(match: Match): void {
     const { name } = match
     const entry = this.entry(name)
-    if (!isPattern(match.rule)) this.#dropDeclared(entry)
+    if (!isPattern(match.rule.name)) this.#dropDeclared(entry)
     else {
       this.#discovered.delete(name)
       this.#absences.missing(name, this.#missingTtlMs)
     }
-    if (entry !== undefined) this.#report(entry, 'missing')
+    if (entry !== undefined) this.#changes.report(entry, 'missing')
   }
 
   #dropDeclared(entry: Entry | undefined): void {
@@ -200,7 +183,7 @@ export class SecretCache {
     const before = sizeOf(entry)
     entry.drop()
     this.#declaredBytes += sizeOf(entry) - before
-    this.#changes.cancel(entry.match.name)
+    this.#changes.forget(entry.match.name)
   }
 
   /** A first fetch of a pattern secret failed: nobody asks the provider again before `retryMs` have passed. */
@@ -225,7 +208,7 @@ export class SecretCache {
   swept(provider: string, at: number, listed: Iterable<string>): void {
     const unheld = new Set<string>()
     for (const name of listed) if (this.entry(name) === undefined) unheld.add(name)
-    this.#sweeps.set(provider, { at, unheld })
+    this.#sweeps.swept(provider, { at, unheld })
   }
 
   /** Overwrites all values. Only at the end, when nobody is being answered any more. */
@@ -239,23 +222,10 @@ export class SecretCache {
     yield* this.#declared.values()
     yield* this.#discovered.values()
   }
+}
 
-  /** Reports the state that an entry is in now, and plans for the change that time alone will bring. */
-  #settle(entry: Entry): void {
-    const now = this.#clock.now()
-    this.#report(entry, entry.state(now))
-    const next = entry.nextChange(now)
-    if (next === undefined) this.#changes.cancel(entry.match.name)
-    else this.#changes.at(entry.match.name, next, () => this.#settle(entry))
-  }
-
-  #report(entry: Entry, to: Entry['reported']): void {
-    const from = entry.reported
-    if (from === to) return
-    entry.reported = to
-    const { name: secret, rule } = entry.match
-    this.#observer.stateChanged({ secret, provider: rule.provider, declared: entry.declared, from, to })
-  }
+function isServed(state: SecretState): boolean {
+  return state === 'fresh' || state === 'stale'
 }
 
 function sizeOf(entry: Entry): number {
@@ -271,10 +241,10 @@ function isSame(held: NonNullable<Entry['held']>, fetched: Fetched): boolean {
   return held.providerVersion === fetched.version && held.secret.hasValue(fetched.value)
 }
 
-function versionOf(fetched: Fetched, previous: Entry['held']): string {
-  if (fetched.version === undefined) return contentVersion(fetched.value)
+function versionOf(name: string, fetched: Fetched, previous: Entry['held']): string {
+  if (fetched.version === undefined) return contentVersion(name, fetched.value)
   const version = headerSafeVersion(fetched.version)
   // A backend that changes the value under one version would else never reach a caller who compares versions.
   const reused = previous !== undefined && previous.providerVersion === fetched.version
-  return reused ? `${version.slice(0, 100)}+${contentVersion(fetched.value)}` : version
+  return reused ? `${version.slice(0, 100)}+${contentVersion(name, fetched.value)}` : version
 }

@@ -42,13 +42,12 @@ export class Entry {
   readonly attempts: Attempts = { nextAt: undefined, lastFailure: undefined }
   /** The state that was last reported to the observer. */
   reported: SecretState = 'not-loaded'
-  everLoaded = false
   #held: Held | undefined
   #missing = false
 
   constructor(match: Match) {
     this.match = match
-    this.declared = !isPattern(match.rule)
+    this.declared = !isPattern(match.rule.name)
   }
 
   get held(): Held | undefined {
@@ -67,7 +66,6 @@ export class Entry {
       freshMs,
     }
     this.#missing = false
-    this.everLoaded = true
   }
 
   confirm({ at, atWall, freshMs }: Confirmation): void {

@@ -1,4 +1,4 @@
-import { backoffDelay, refreshDelay } from './backoff.ts'
+import { backoffDelay } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
 import { endsWithin } from './clock.ts'
@@ -7,6 +7,7 @@ import { Intake } from './intake.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome, SecretOutcome } from './outcome.ts'
 import { callOutcome, firstError, outcomeOf, stopping } from './outcome.ts'
+import { Planner } from './planner.ts'
 import { ProviderError } from './provider.ts'
 import type { Reading, RefreshResult } from './reading.ts'
 import type { Match, Rules } from './rules.ts'
@@ -42,6 +43,7 @@ export class Refresher {
   readonly #observer: SecretsObserver
   readonly #schedule: Schedule
   readonly #intake: Intake
+  readonly #planner: Planner
   readonly #units = new Map<string, Unit>()
   #stopped = false
 
@@ -54,6 +56,7 @@ export class Refresher {
     this.#observer = options.observer
     this.#schedule = new Schedule(options.clock)
     this.#intake = new Intake(options.rules, options.cache)
+    this.#planner = new Planner(options.rules, options.cache, options.random)
     for (const match of options.rules.declared) this.#unitOf(match).matches.set(match.name, match)
     for (const rule of options.rules.patterns) {
       const source = this.#source(rule.provider)
@@ -128,17 +131,13 @@ export class Refresher {
       const run = failure === undefined ? await this.#run(unit) : { secrets: new Map(), failure }
       // A list that could not be had says nothing of which secrets a pattern has; the pattern stands for them.
       if (run.failure !== undefined && unit.key === undefined)
-        names.push(...this.#patternsOf(unit.source.name))
+        names.push(...this.#rules.patternsOf(unit.source.name).map((rule) => rule.name))
       for (const name of [...names, ...run.secrets.keys()]) {
         results.set(name, this.#result(name, outcomeOf(run, name)))
       }
     })
     await Promise.all(runs)
     return [...results].map(([name, result]) => ({ name, result })).sort((a, b) => (a.name < b.name ? -1 : 1))
-  }
-
-  #patternsOf(provider: string): string[] {
-    return this.#rules.patterns.filter((rule) => rule.provider === provider).map((rule) => rule.name)
   }
 
   /** A pattern secret was evicted from the cache: it is refreshed no longer. */
@@ -225,7 +224,7 @@ export class Refresher {
       const run = take(at)
       // A call that found no room before the provider was none.
       if (began !== undefined) this.#count(unit, run, at)
-      return this.#conclude(unit, run, at)
+      return this.#conclude(unit, run, at, began !== undefined)
     } finally {
       // In the same breath as the conclusion: whoever comes later finds a run to join or none, never one that is over.
       unit.running = undefined
@@ -240,8 +239,15 @@ export class Refresher {
       const answer = await source.fetchAll(begins)
       return (began) => this.#intake.takeList(unit, answer, began)
     }
-    const brought = await source.fetch(key, begins)
+    const brought = await source.fetch(key, begins, this.#isKept(unit))
     return (began) => this.#intake.takeKey(unit, brought, began)
+  }
+
+  /** Whether a unit keeps something current, rather than being the first fetch of a name that a caller chose. */
+  #isKept({ matches }: Unit): boolean {
+    return matches
+      .values()
+      .some(({ name, rule }) => !isPattern(rule.name) || this.#cache.entry(name) !== undefined)
   }
 
   #moment(): Began {
@@ -253,8 +259,12 @@ export class Refresher {
     this.#observer.called({ provider: unit.source.name, outcome: callOutcome(run), durationMs })
   }
 
-  /** Tells how a run ended, and plans the next one. */
-  #conclude(unit: Unit, run: RunOutcome, began: Began): RunOutcome {
+  /**
+   * Tells how a run ended, and plans the next one.
+   *
+   * @param wasCalled false where the provider was not asked at all: it wants fewer calls, or too many wait already
+   */
+  #conclude(unit: Unit, run: RunOutcome, began: Began, wasCalled: boolean): RunOutcome {
     const provider = unit.source.name
     const failed = [...run.secrets].filter(([, outcome]) => outcome instanceof ProviderError)
     const error = run.failure ?? firstError(run)
@@ -262,36 +272,37 @@ export class Refresher {
     unit.failure = unit.key === undefined ? run.failure : error
     if (this.#retireIfUnheld(unit, error)) return run
 
-    const names = failed.length > 0 ? failed.map(([name]) => name) : [...unit.matches.keys()]
+    const names = failed.length > 0 ? failed.map(([name]) => name) : this.#waitingFor(unit)
     const secrets = names.slice(0, namesInEvents)
-    const wasFailing = unit.failing
-    const attempts = unit.attempts
-    unit.failing = error !== undefined
+    const failuresBefore = unit.failures
+    unit.failures = error === undefined ? 0 : unit.failures + 1
     // A declared secret that is missing is an answer, not a failure; still, someone may be about to create it.
-    const tryAgainSoon =
-      unit.failing || [...unit.matches.keys()].some((name) => run.secrets.get(name) === 'missing')
-    unit.attempts = tryAgainSoon ? unit.attempts + 1 : 0
-    const nextAt = this.#plan(unit, error, this.#clock.now() - began.at)
+    const misses = [...unit.matches.keys()].some((name) => run.secrets.get(name) === 'missing')
+    if (misses) unit.misses += 1
+    else if (error === undefined) unit.misses = 0
+    const nextAt = this.#plan(unit, this.#planner.delay(unit, error, this.#clock.now() - began.at))
     this.#tellEntries(unit, run, nextAt)
     if (error !== undefined) {
       const nextTryMs = nextAt - this.#clock.now()
-      this.#observer.failed({ provider, secrets, error, attempt: unit.attempts, nextTryMs, declared: true })
-    } else if (wasFailing) this.#observer.recovered({ provider, secrets, attempts })
+      const event = { provider, secrets, error, attempt: unit.failures, nextTryMs, declared: true }
+      if (wasCalled) this.#observer.failed(event)
+    } else if (failuresBefore > 0) {
+      this.#observer.recovered({ provider, secrets, attempts: failuresBefore })
+    }
     return run
   }
 
-  #plan(unit: Unit, error: ProviderError | undefined, tookMs: number): number {
-    const now = this.#clock.now()
-    const interval = this.#interval(unit)
-    // The value is as old as the question, and the next answer will take its time too. A backend whose answers take
-    // most of the interval cannot keep a secret fresh; it is at least left a pause.
-    const ahead = Math.max(interval - 2 * tookMs, interval / 4)
-    const delay =
-      unit.attempts === 0
-        ? refreshDelay(ahead, this.#random)
-        : backoffDelay(unit.attempts, interval, error?.retryAfterMs, this.#random)
-    this.#schedule.at(unit.id, now + delay, () => this.#run(unit))
-    return now + delay
+  /** The names that a unit stands for, those of its patterns for what only they cover. */
+  #waitingFor(unit: Unit): string[] {
+    const declared = [...unit.matches.keys()]
+    if (unit.key !== undefined) return declared
+    return [...declared, ...this.#rules.patternsOf(unit.source.name).map((rule) => rule.name)]
+  }
+
+  #plan(unit: Unit, delayMs: number): number {
+    const nextAt = this.#clock.now() + delayMs
+    this.#schedule.at(unit.id, nextAt, () => this.#run(unit))
+    return nextAt
   }
 
   #tellEntries(unit: Unit, run: RunOutcome, nextAt: number): void {
@@ -314,22 +325,6 @@ export class Refresher {
     }
   }
 
-  /** The shortest refresh interval, or ttl, of the secrets that the unit refreshes. */
-  #interval(unit: Unit): number {
-    let interval = Number.POSITIVE_INFINITY
-    const matches = [...unit.matches.values()]
-    if (unit.key === undefined) {
-      matches.push(...this.#cache.discovered(unit.source.name))
-      for (const rule of this.#rules.patterns) {
-        if (rule.provider === unit.source.name) interval = Math.min(interval, rule.refreshMs)
-      }
-    }
-    for (const { name, rule } of matches) {
-      interval = Math.min(interval, this.#cache.entry(name)?.held?.freshMs ?? rule.refreshMs)
-    }
-    return interval
-  }
-
   /**
    * The unit of a pattern secret's key lives as long as the secret is held. While nothing is held, its name is only
    * remembered for a while, so that random names leave nothing behind.
@@ -338,7 +333,7 @@ export class Refresher {
     if (unit.key === undefined) return false
     for (const match of [...unit.matches.values()]) {
       const { name, rule } = match
-      if (!isPattern(rule) || this.#cache.entry(name) !== undefined) continue
+      if (!isPattern(rule.name) || this.#cache.entry(name) !== undefined) continue
       unit.matches.delete(name)
       if (error === undefined) continue
       const provider = unit.source.name

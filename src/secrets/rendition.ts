@@ -44,7 +44,7 @@ export class Rendition {
   constructor(secret: Secret, fetchedAt: number) {
     this.#secret = secret
     this.#fetchedAt = fetchedAt
-    this.#tag = `${secret.version}/${contentVersion(secret)}`
+    this.#tag = `${secret.version}/${contentVersion(secret.name, secret)}`
   }
 
   /** The bytes of one form of the whole value, or of one of its fields; undefined where there is no such field. */

@@ -12,7 +12,8 @@ export interface Rule {
   readonly required: boolean
 }
 
-export const isPattern = (rule: Rule): boolean => rule.name.includes('*')
+/** Whether a name or a key stands for many: it has a `*`. */
+export const isPattern = (text: string): boolean => text.includes('*')
 
 /** A rule applied to one secret. */
 export interface Match {
@@ -29,7 +30,7 @@ export class Rules {
   constructor(rules: Iterable<Rule>) {
     const patterns: Rule[] = []
     for (const rule of rules) {
-      if (isPattern(rule)) patterns.push(rule)
+      if (isPattern(rule.name)) patterns.push(rule)
       else this.#declared.set(rule.name, { rule, name: rule.name, key: rule.key })
     }
     // The longer the literal part, the more specific; the order in the file decides between equals.
@@ -42,6 +43,10 @@ export class Rules {
 
   get patterns(): readonly Rule[] {
     return this.#patterns
+  }
+
+  patternsOf(provider: string): Rule[] {
+    return this.#patterns.filter((rule) => rule.provider === provider)
   }
 
   find(name: string): Match | undefined {
@@ -76,14 +81,17 @@ function starOf(pattern: string, text: string): string | undefined {
   return text.slice(star, text.length - after)
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const unfitCharacter = /[\u0000-\u001f\u007f\\]|\p{Surrogate}/u
+/** 256 bytes of UTF-8 fit a file's name in hex, a URL and a metric's label. */
+const longestName = 256
+
+/** Control characters, halves of surrogate pairs (they have no UTF-8) and backslashes. */
+const unfitCharacter = /[\p{Cc}\p{Cs}\\]/u
 
 /**
  * Whether a text can be the name of a secret: 1 to 256 bytes of UTF-8 without control characters and backslashes, whose
  * segments between slashes are neither empty nor `.` nor `..`, so that no client and no proxy rewrites its path.
  */
 export function isSecretName(text: string): boolean {
-  if (text.length === 0 || Buffer.byteLength(text) > 256 || unfitCharacter.test(text)) return false
+  if (text.length === 0 || Buffer.byteLength(text) > longestName || unfitCharacter.test(text)) return false
   return text.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
 }

@@ -103,9 +103,13 @@ export class Secret {
 /** Not a constant: versions appear in lists and logs, and a plain hash of a guessable password could be guessed offline. */
 const versionKey = randomBytes(32)
 
-/** The version of a value whose provider gives none: a hash of the content, keyed for this process. */
-export function contentVersion(value: Pick<SecretValue, 'reveal'>): string {
-  return `h-${createHmac('sha256', versionKey).update(value.reveal()).digest('hex').slice(0, 16)}`
+/**
+ * The version of a value whose provider gives none: a hash of the content, keyed for this process. The name is part of
+ * it, so that versions do not tell which secrets have the same value.
+ */
+export function contentVersion(name: string, value: Pick<SecretValue, 'reveal'>): string {
+  const hash = createHmac('sha256', versionKey).update(`${name}\0`).update(value.reveal())
+  return `h-${hash.digest('hex').slice(0, 16)}`
 }
 
 /** Fit for an ETag, a header and a log line: visible ASCII without quotes and backslashes (RFC 9110, section 8.8.3). */

@@ -1,4 +1,5 @@
 import { CodedError } from '../errors.ts'
+import { longestRetryAfter } from './backoff.ts'
 import { Gate, GateFullError } from './gate.ts'
 import type { Clock, Fetched, Provider } from './provider.ts'
 import { ProviderError } from './provider.ts'
@@ -13,6 +14,9 @@ const maxCallsWaiting = 10_000
 /** A provider has timeouts of its own, of at most 5 min; one that hangs in spite of them is given up after this, in milliseconds. */
 const callDeadline = 6 * 60_000
 
+/** For how long a provider is left alone that asks for fewer calls and does not say for how long, in milliseconds. */
+const pauseWhenThrottled = 1_000
+
 /** One provider as the refresher sees it: whatever it does, a call ends, and ends in an answer or a ProviderError. */
 export class Source {
   readonly name: string
@@ -20,6 +24,8 @@ export class Source {
   readonly #clock: Clock
   readonly #gate = new Gate(maxCallsUnderWay, maxCallsWaiting)
   readonly #ended = new AbortController()
+  /** The provider asked for fewer calls: until then, on the monotonic clock, it gets none for any key. */
+  #throttle: { readonly until: number; readonly error: ProviderError } | undefined
 
   constructor(name: string, provider: Provider, clock: Clock) {
     this.name = name
@@ -32,12 +38,15 @@ export class Source {
     return this.#provider.fetchAll !== undefined
   }
 
-  /** @returns what the key stands for; a failure of the whole call is returned like a failure of the key */
-  async fetch(key: string, began: () => void): Promise<Brought> {
+  /**
+   * @param goesAhead of the fetches that callers caused, of which there may be thousands
+   * @returns what the key stands for; a failure of the whole call is returned like a failure of the key
+   */
+  async fetch(key: string, began: () => void, goesAhead = false): Promise<Brought> {
     const answer = await this.#call(async (signal) => {
       began()
       return (await this.#provider.fetch([key], signal)).get(key)
-    })
+    }, goesAhead)
     return answer ?? new ProviderError('missing', 'not-found', `${this.name} has no "${key}"`)
   }
 
@@ -74,12 +83,35 @@ export class Source {
     await this.#provider.close?.()
   }
 
-  async #call<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | ProviderError> {
+  async #call<T>(work: (signal: AbortSignal) => Promise<T>, goesAhead = false): Promise<T | ProviderError> {
     try {
-      return await this.#gate.run(() => this.#withDeadline(work))
+      return await this.#gate.run(async () => this.#throttled() ?? (await this.#attempt(work)), goesAhead)
     } catch (error) {
       return toProviderError(this.name, error)
     }
+  }
+
+  /** A call, with what it says for those that wait at the gate: they are let in as soon as it is over. */
+  async #attempt<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | ProviderError> {
+    const answer = await this.#withDeadline(work).catch((error) => toProviderError(this.name, error))
+    if (answer instanceof ProviderError && answer.kind === 'throttled') this.#leaveAlone(answer)
+    return answer
+  }
+
+  /** What a call gets that would come before the time that the provider asked for. */
+  #throttled(): ProviderError | undefined {
+    if (this.#throttle === undefined) return undefined
+    const { until, error } = this.#throttle
+    const retryAfterMs = until - this.#clock.now()
+    if (retryAfterMs <= 0) return undefined
+    return new ProviderError('throttled', error.reason, error.message, { retryAfterMs })
+  }
+
+  #leaveAlone(error: ProviderError): void {
+    const pause = Math.min(error.retryAfterMs ?? pauseWhenThrottled, longestRetryAfter)
+    const until = this.#clock.now() + pause
+    // Of several answers the longest counts; a NaN is no time.
+    if (until > (this.#throttle?.until ?? Number.NEGATIVE_INFINITY)) this.#throttle = { until, error }
   }
 
   async #withDeadline<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

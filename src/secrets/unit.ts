@@ -16,10 +16,10 @@ export class Unit {
   readonly matches = new Map<string, Match>()
   /** The run that is under way. Everyone who wants a fetch now shares it. */
   running: Promise<RunOutcome> | undefined
-  /** How many runs in a row left something to be tried again soon. */
-  attempts = 0
-  /** Whether the last run failed, for the whole unit or for one of its secrets. */
-  failing = false
+  /** How many runs in a row failed, for the whole unit or for one of its secrets. */
+  failures = 0
+  /** How many runs in a row, but for those that failed, found a declared secret missing. */
+  misses = 0
   /** Why the last run brought nothing at all. */
   failure: ProviderError | undefined
   /** Something changed at the backend while a run was under way that may have read what was before. */

@@ -92,6 +92,27 @@ t.test('connections that never spoke, and idle ones, do not hold up the close', 
   t.ok(performance.now() - started < 3_000, 'sooner than the keep-alive timeout')
 })
 
+for (const [what, half] of [
+  ['head', 'GET /v1/secrets HTTP/1.1\r\nHost: local'],
+  [
+    'body',
+    'POST /v1/refresh HTTP/1.1\r\nHost: localhost\r\nX-Sidekeep-Request: true\r\nContent-Length: 9\r\n\r\n{',
+  ],
+  ['second request', `${get}GET /v1/`],
+] as const) {
+  t.test(`a caller that stops in the middle of a ${what} does not hold up the close`, async (t) => {
+    const world = await createWorld(t)
+    const socket = await open(t, world.port)
+    const ended = text(socket).catch(() => '')
+    socket.write(half)
+    await world.get('/v1/secrets/db-password')
+    const started = performance.now()
+    await world.api.close()
+    await ended
+    t.ok(performance.now() - started < 3_000, 'long before the shutdown timeout')
+  })
+}
+
 t.test('a listener that never opened closes at once', async (t) => {
   const world = await createWorld(t)
   const { createOps } = await import('../../src/api/server.ts')

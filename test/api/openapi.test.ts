@@ -103,6 +103,22 @@ t.test('each problem stands under the status of its code, with an example', asyn
   for (const code of Object.keys(errorTable)) t.match(code, /^SIDEKEEP_[A-Z_]+$/)
 })
 
+t.test('an answer that tells when to ask again is described with its Retry-After', async (t) => {
+  const world = await createWorld(t)
+  const { paths } = await documentOf(world)
+  const telling = Object.values(paths).flatMap((item) =>
+    Object.values(item).flatMap(({ operationId, responses }) =>
+      Object.entries(responses).flatMap(([status, { headers = {} }]) =>
+        Object.hasOwn(headers, 'Retry-After') ? [`${operationId} ${status}`] : [],
+      ),
+    ),
+  )
+  for (const operation of ['getSecret', 'refreshSecret', 'refreshSecrets']) {
+    t.ok(telling.includes(`${operation} 429`), `${operation} 429`)
+    t.ok(telling.includes(`${operation} 503`), `${operation} 503`)
+  }
+})
+
 t.test('parameters, references and the header of the door are described', async (t) => {
   const world = await createWorld(t)
   const document = await documentOf(world)

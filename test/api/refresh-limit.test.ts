@@ -26,6 +26,12 @@ t.test('a loop that asks for one secret to be refreshed is stopped, whichever wa
   t.equal((await world.get('/v1/secrets/db-password')).status, 200, 'reads from memory have no limit')
 })
 
+t.test('what can be no name is neither counted nor remembered: it costs the provider nothing', async (t) => {
+  const world = await createWorld(t)
+  const path = `/v1/refresh/${'a'.repeat(8_000)}`
+  for (let at = 0; at <= refreshesPerSecond.one; at += 1) t.equal((await world.post(path)).status, 404)
+})
+
 t.test('refreshing everything has a limit of its own', async (t) => {
   const world = await createWorld(t)
   for (let at = 0; at < refreshesPerSecond.all; at += 1)

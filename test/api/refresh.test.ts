@@ -45,13 +45,14 @@ for (const [kind, reason, status, code] of failures) {
     `a refresh that fails as ${kind}/${reason} is ${status} ${code}, and what is held stays held`,
     async (t) => {
       const world = await createWorld(t)
-      world.provider.failure = new ProviderError(kind, reason, 'memory said so', { retryAfterMs: 2_500 })
+      world.provider.failure = new ProviderError(kind, reason, 'Memory said so.', { retryAfterMs: 2_500 })
       for (const answer of [
         await world.get('/v1/secrets/db-password?refresh=true'),
         await world.post('/v1/refresh/db-password'),
       ]) {
         t.equal(answer.status, status)
         t.equal(answer.json().code, code)
+        t.notMatch(String(answer.json().detail), /\.[.)]/, 'a sentence within a sentence has no full stop')
         if (kind === 'throttled') t.equal(answer.headers['retry-after'], '3', 'rounded up')
       }
       t.equal((await world.get('/v1/secrets/db-password')).status, kind === 'missing' ? 404 : 200)

@@ -25,6 +25,12 @@ t.test('--api names a Unix socket, and goes before SIDEKEEP_API', async (t) => {
   ])
 })
 
+t.test('an empty SIDEKEEP_API is none', async (t) => {
+  const { code, stderr } = await run(t, ['list'], { env: { SIDEKEEP_API: '' } })
+  t.not(code, 78)
+  t.notMatch(stderr, 'is no address')
+})
+
 t.test('where nobody answers it is exit code 69, with the address and what to look at', async (t) => {
   const nobody = ['--api', 'http://127.0.0.1:9']
   const results = await Promise.all(

@@ -32,6 +32,23 @@ t.test('version tells its own and that of Node', async (t) => {
   }
 })
 
+t.test('a Node that is too old is told so, and which one it takes', async (t) => {
+  const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+    engines: { node: string }
+  }
+  const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } })`
+  const nodeArgs = ['--import', `data:text/javascript,${encodeURIComponent(old)}`]
+  for (const args of [['run'], ['get', 'db-password'], ['version']]) {
+    const { code, stdout, stderr } = await run(t, args, { nodeArgs })
+    t.match({ code, stdout }, { code: 78, stdout: '' })
+    t.match(
+      stderr,
+      `Sidekeep needs Node ${engines.node.replace('>=', '')} or newer, and this is Node 20.20.2.`,
+    )
+    t.match(stderr, /\(SIDEKEEP_USAGE\)$/m)
+  }
+})
+
 t.test('schema prints a JSON Schema that describes the configuration', async (t) => {
   const { code, stdout } = await run(t, ['schema'])
   t.equal(code, 0)

@@ -43,6 +43,18 @@ t.test('the API listens on loopback or a Unix socket only', async (t) => {
   }
 })
 
+t.test('a linger that leaves no time to stop is refused', async (t) => {
+  for (const [shutdown, timeout] of [
+    ['linger: 30s', '25s'],
+    ['timeout: 5s, linger: 5s', '5s'],
+  ]) {
+    t.match(await refused(`${smallest}shutdown: { ${shutdown} }`), [
+      `shutdown.linger: expected less than shutdown.timeout, which is ${timeout}: else every stop would be cut short`,
+    ])
+  }
+  t.ok(await parse(`${smallest}shutdown: { timeout: 5s, linger: 4s }`))
+})
+
 t.test('two listeners on one port are refused, each collision told', async (t) => {
   t.match(await refused(`${smallest}ops: { listen: "127.0.0.1:7575" }`), [
     ':6:16 ops.listen: expected a port that api.listen does not use already, got "127.0.0.1:7575"',
@@ -129,4 +141,20 @@ t.test('plain http to another host is a warning, and to this one it is not', asy
   for (const url of ['https://a.test', 'http://127.0.0.1:1', 'http://localhost', 'http://[::1]:1/{key}']) {
     t.strictSame(await warnings(url), [], url)
   }
+})
+
+t.test('a credential from a variable that is not set is warned of, and one that is set is not', async (t) => {
+  const text = `providers:
+  p:
+    type: http
+    url: "https://a.test"
+    token: { env: TOKEN }
+    headers: { X-Key: { env: KEY } }
+secrets: { a: { provider: p } }
+`
+  const { warnings } = await parse(text, { KEY: 'CANARY-key' })
+  t.strictSame(warnings, [
+    'providers.p.token is to come from the variable TOKEN, which is not set: no call to the provider can succeed.',
+  ])
+  t.strictSame((await parse(text, { KEY: 'CANARY-key', TOKEN: 'CANARY-token' })).warnings, [])
 })

@@ -40,6 +40,10 @@ t.test('a near-miss of a variable’s content is not suggested, which would give
   t.notMatch(message, 'did you mean')
 })
 
+t.test('a secret that was written in place of its rule is never repeated', async (t) => {
+  await silent(t, 'providers: { p: { type: env, prefix: A } }\nsecrets: { db: CANARY-password-1 }')
+})
+
 t.test('a literal credential is never repeated', async (t) => {
   await silent(t, 'providers: { p: { type: http, url: "https://a.test", token: [CANARY-token-1] } }')
   await silent(t, 'providers: { p: { type: http, url: "https://a.test", token: { CANARY-token-1 } } }')

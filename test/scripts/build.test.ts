@@ -67,13 +67,23 @@ t.test(
   },
 )
 
-t.test('of undici only the part that is used comes along', async (t) => {
-  const text = files(built)
+const textOf = (folder: string): string =>
+  files(folder)
     .filter((file) => file.endsWith('.js'))
-    .map((file) => readFileSync(join(built, file), 'utf8'))
+    .map((file) => readFileSync(join(folder, file), 'utf8'))
     .join('\n')
+
+t.test('of undici only the part that is used comes along', async (t) => {
+  const text = textOf(built)
   t.match(text, 'undici/lib/dispatcher/pool.js')
   t.notMatch(text, 'undici/lib/web/fetch/index.js')
+})
+
+t.test('what of Node costs memory and is not used is not loaded: HTTP/2, and lazy exports', async (t) => {
+  const text = textOf(built)
+  t.notMatch(text, /["'](?:node:)?http2["']\)/)
+  const imported = [...text.matchAll(/\b(?:from|import)\s*["'](node:[\w/]+)["']/g)].map(([, name]) => name)
+  t.strictSame([...new Set(imported)], ['node:module'])
 })
 
 t.test('the same sources give the same bytes', async (t) => {

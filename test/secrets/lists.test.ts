@@ -93,6 +93,25 @@ t.test('a list that fails as a whole drops nothing', async (t) => {
   t.equal(see('x/1'), 'expired')
 })
 
+t.test('a failure is the first one, however long a declared secret has been missing', async (t) => {
+  let list: Listing = listing('a')
+  const { clock, backend, events } = start(t, [ruleOf('a'), ruleOf('never-there')], () => list)
+  await clock.advance(hour)
+  t.ok(backend.calls.length > 30, 'it was asked for again and again')
+  t.same(events.of('failed'), [])
+  list = unavailable()
+  await clock.advance(minute)
+  t.match(events.of('failed').slice(0, 2), [
+    { attempt: 1, nextTryMs: 500 },
+    { attempt: 2, nextTryMs: second },
+  ])
+  list = listing('a')
+  const calls = backend.calls.length
+  await clock.advance(hour)
+  t.match(events.of('recovered'), [{ attempts: events.of('failed').length }])
+  t.ok(backend.calls.length - calls < 130, 'a failure does not make it ask more often for what is missing')
+})
+
 t.test('one bad key disturbs neither the others nor the discovery of new ones', async (t) => {
   let list = new Map<string, Answer>([
     ['a', fetched('CANARY-a')],
@@ -202,10 +221,10 @@ t.test('a required pattern is loaded once its provider has listed it', async (t)
   let list: Listing = unavailable()
   const { clock, cache } = start(t, [ruleOf('x/*', { key: 'x*', required: true })], () => list)
   await clock.advance(0)
-  t.same(cache.required, { loadedOnce: false, held: false, failing: ['x/*'] })
+  t.same(cache.required, { loadedOnce: false, held: false })
   list = new Map()
   await clock.advance(minute)
-  t.same(cache.required, { loadedOnce: true, held: true, failing: [] })
+  t.same(cache.required, { loadedOnce: true, held: true })
 })
 
 t.test(

@@ -158,9 +158,10 @@ t.test('a wiped value is zeroes', (t) => {
 
 t.test('a version by content tells values apart and is no plain hash of them', async (t) => {
   const { createHash } = await import('node:crypto')
-  const version = contentVersion(SecretValue.fromText(marker))
-  t.equal(version, contentVersion(SecretValue.fromText(marker)))
-  t.not(version, contentVersion(SecretValue.fromText(`${marker}0`)))
+  const version = contentVersion('db', SecretValue.fromText(marker))
+  t.equal(version, contentVersion('db', SecretValue.fromText(marker)))
+  t.not(version, contentVersion('db', SecretValue.fromText(`${marker}0`)))
+  t.not(version, contentVersion('api', SecretValue.fromText(marker)), 'and secrets with one value apart')
   for (const algorithm of ['sha256', 'sha1', 'md5', 'sha512']) {
     t.notMatch(createHash(algorithm).update(marker).digest('hex'), version.slice(2))
   }

@@ -110,27 +110,50 @@ t.test('forcing what no rule names or what is missing is not found, alike', asyn
   t.same(await forced, { outcome: 'not-found' })
 })
 
-t.test('a throttled backend is not called before its time, whoever wants it', async (t) => {
-  const clock = new VirtualClock()
-  const backend = new KeyBackend(clock, () => throttled(minute))
-  const { refresher, cache } = createRig(t, { clock, backend, rules })
-  refresher.start()
-  await clock.advance(0)
-  t.equal(backend.calls.length, 1)
-  await refresher.demand('app/token', second)
-  t.equal(backend.calls.length, 2, 'another key is another call')
-  await clock.advance(20 * second)
-  const error = { kind: 'throttled', retryAfterMs: 40 * second }
-  t.match(await refresher.refresh('db'), { outcome: 'failed', error, status: { name: 'db' } })
-  t.match(await refresher.refresh('app/token'), { outcome: 'failed', error })
-  t.match(await refresher.demand('app/token', second), { kind: 'not-loaded', retryAfterMs: 40 * second })
-  t.match(await refresher.refreshAll(), [{ name: 'db', result: { outcome: 'failed', error } }])
-  t.equal(cache.read('db').kind, 'not-loaded')
-  t.equal(backend.calls.length, 2, 'nobody got through')
-  await clock.advance(40 * second)
-  await refresher.refresh('app/token')
-  t.equal(backend.callsFor('kv/token'), 2, 'its time has come')
-})
+t.test(
+  'a throttled backend is not called before its time, whoever wants it, for whichever key',
+  async (t) => {
+    const clock = new VirtualClock()
+    let answer: Answer = throttled(minute)
+    const backend = new KeyBackend(clock, () => answer)
+    const { refresher, cache } = createRig(t, { clock, backend, rules })
+    refresher.start()
+    await clock.advance(0)
+    t.equal(backend.calls.length, 1)
+    t.match(await refresher.demand('app/token', second), { kind: 'not-loaded', retryAfterMs: minute })
+    await clock.advance(20 * second)
+    const error = { kind: 'throttled', retryAfterMs: 40 * second }
+    t.match(await refresher.refresh('db'), { outcome: 'failed', error, status: { name: 'db' } })
+    t.match(await refresher.refresh('app/token'), { outcome: 'failed', error })
+    t.match(await refresher.refresh('app/other'), { outcome: 'failed', error })
+    t.match(await refresher.demand('app/token', second), { kind: 'not-loaded', retryAfterMs: 40 * second })
+    t.match(await refresher.refreshAll(), [{ name: 'db', result: { outcome: 'failed', error } }])
+    t.equal(cache.read('db').kind, 'not-loaded')
+    t.equal(backend.calls.length, 1, 'nobody got through')
+    answer = fetched('CANARY-shared')
+    await clock.advance(40 * second)
+    t.match(await refresher.refresh('app/token'), { outcome: 'rotated' }, 'its time has come')
+    t.equal(backend.callsFor('kv/token'), 1)
+  },
+)
+
+t.test(
+  'a provider that asks for fewer calls while many keys are due is asked for no more of them',
+  async (t) => {
+    const clock = new VirtualClock()
+    const backend = new KeyBackend(clock, () => throttled(minute))
+    const many = Array.from({ length: 40 }, (_, at) => ruleOf(`key-${at}`))
+    const { refresher, events } = createRig(t, { clock, backend, rules: many })
+    refresher.start()
+    await clock.advance(0)
+    t.equal(backend.calls.length, 8, 'those that were under way when it said so')
+    t.equal(events.of('failed').length, 8, 'and no line for a call that was not made')
+    await clock.advance(minute - 1)
+    t.equal(backend.calls.length, 8)
+    await clock.advance(10)
+    t.ok(backend.calls.length <= 16, `${backend.calls.length} calls after its time`)
+  },
+)
 
 t.test('a name that failed a moment ago costs no call until its backoff is over', async (t) => {
   const clock = new VirtualClock()

@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import { Gate, GateFullError } from '../../src/secrets/gate.ts'
+import type { Provider } from '../../src/secrets/provider.ts'
 import type { Answer } from '../support/heart-backend.ts'
 import { fetched, KeyBackend, ListBackend, missing, unavailable } from '../support/heart-backend.ts'
 import { StormClock } from '../support/heart-clock.ts'
@@ -144,6 +145,30 @@ t.test('failures remembered of random names are bounded too', async (t) => {
   t.equal(cache.read('app/0').kind, 'undiscovered', 'the longest unasked was forgotten')
   t.equal(cache.read('app/10099').kind, 'not-loaded')
 })
+
+t.test(
+  'callers who ask a slow backend for names at random do not keep declared secrets from it',
+  async (t) => {
+    const clock = new StormClock()
+    const asked: string[] = []
+    const backend: Provider = {
+      async fetch([key = '']) {
+        asked.push(key)
+        if (key === 'db') return new Map([[key, fetched('CANARY-db')]])
+        await new Promise<void>((resolve) => clock.setTimer(resolve, 5 * second))
+        return new Map([[key, missing()]])
+      },
+    }
+    const rules = [ruleOf('db', { maxStaleMs: 5 * minute }), ruleOf('app/*')]
+    const { refresher, see } = createRig(t, { clock, backend, rules })
+    refresher.start()
+    await settle()
+    for (let at = 0; at < 2_000; at += 1) void refresher.demand(`app/${at}`, 5 * second)
+    for (let passed = 0; passed < 10 * minute; passed += second) await clock.advance(second)
+    t.equal(see('db'), 'fresh CANARY-db')
+    t.ok(asked.filter((key) => key === 'db').length >= 10)
+  },
+)
 
 t.test('a gate lets so many through, in order, and turns away what would only wait in vain', async (t) => {
   const gate = new Gate(2, 3)

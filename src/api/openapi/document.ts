@@ -176,6 +176,7 @@ function tellsWhen(code: ErrorCode): boolean {
   return [
     'SIDEKEEP_SECRET_NOT_LOADED',
     'SIDEKEEP_SECRET_EXPIRED',
+    'SIDEKEEP_RATE_LIMITED',
     'SIDEKEEP_REFRESH_THROTTLED',
     'SIDEKEEP_TOO_MANY_CONNECTIONS',
   ].includes(code)

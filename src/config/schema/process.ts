@@ -28,7 +28,7 @@ export const shutdown = section({
   }),
   linger: option(z.prefault(duration({ max: '1h' }), '0s'), {
     description:
-      'How long the API serves on after the stop signal, for an application that still needs secrets while it stops. Part of `timeout`.',
+      'How long the API serves on after the stop signal, for an application that still needs secrets while it stops. Part of `timeout`, and less than it.',
     example: '5s',
   }),
 })

@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
-import { isKey, isSecretName, keyExpected, secretNameExpected, secretNamePattern } from '../names.ts'
+import { isKey, isRuleName, keyExpected, secretNameExpected, secretNamePattern } from '../names.ts'
 import { duration, flag } from './fields.ts'
 import { option, section } from './option.ts'
 
 const secretName = option(
-  z.string({ error: secretNameExpected }).check(z.refine(isSecretName, { error: secretNameExpected })),
+  z.string({ error: secretNameExpected }).check(z.refine(isRuleName, { error: secretNameExpected })),
   { pattern: secretNamePattern },
 )
 

@@ -33,7 +33,7 @@ export class Address {
   }
 }
 
-/** What of a URL may appear in messages: a query may carry credentials. */
+/** What of a URL may appear in messages: path and query may carry credentials, from a variable of the environment say. */
 export function shown(url: URL): string {
-  return `${url.origin}${url.pathname}`
+  return url.origin
 }

@@ -103,7 +103,8 @@ export class HttpClient {
     try {
       for (let at = url, hops = 0; ; hops++) {
         const path = `${at.pathname}${at.search}`
-        const answer = await exchange(lease.pool, { path, headers, place: this.place(at), maxBody }, signal)
+        // Told by the place that was configured: the path of a redirect is the backend's, and may hold anything.
+        const answer = await exchange(lease.pool, { path, headers, place, maxBody }, signal)
         if (!isRedirect(answer)) return answer
         at = nextHop(at, answer, hops, place)
       }

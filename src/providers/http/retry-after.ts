@@ -1,5 +1,5 @@
-/** Longer than any backend means it; also keeps the sum with a clock's reading an exact integer. */
-const longest = 24 * 60 * 60 * 1000
+/** The refresher takes no backend at its word for longer, and callers should hear when it really asks again. */
+const longest = 60 * 60 * 1000
 
 /** The three forms of a date in HTTP (RFC 9110, section 5.6.7); a recipient must accept all of them. */
 const dates = [
@@ -10,8 +10,8 @@ const dates = [
 
 /**
  * Milliseconds that a Retry-After asks us to wait (RFC 9110, section 10.2.3): seconds, or a date measured against
- * `wall`, milliseconds since the epoch on our clock. What lies in the past is 0, more than a day is a day, and nonsense
- * is undefined.
+ * `wall`, milliseconds since the epoch on our clock. What lies in the past is 0, more than an hour is an hour, and
+ * nonsense is undefined.
  */
 export function retryAfterMs(header: string | undefined, wall: number): number | undefined {
   if (header === undefined) return undefined

@@ -1,20 +1,13 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import http from 'node:http'
 import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
+import type { HttpAnswer } from '../../support/http-answer.ts'
+import { readAnswer } from '../../support/http-answer.ts'
 
 export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
   readonly agent?: http.Agent
-}
-
-export interface Answer {
-  readonly status: number
-  readonly headers: IncomingHttpHeaders
-  readonly bytes: Buffer
-  readonly text: string
-  json(): Record<string, unknown>
 }
 
 /** One request on a connection of its own, unless an agent keeps it. The path is sent as it is. */
@@ -23,7 +16,7 @@ export async function request(
   method: string,
   path: string,
   { headers = {}, body, agent }: RequestOptions = {},
-): Promise<Answer> {
+): Promise<HttpAnswer> {
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>()
   const call = http.request(
     { host: '127.0.0.1', port, method, path, headers, agent: agent ?? false },
@@ -31,16 +24,7 @@ export async function request(
   )
   call.on('error', reject)
   call.end(body)
-  const response = await promise
-  const bytes = await buffer(response)
-  const text = bytes.toString()
-  return {
-    status: response.statusCode ?? 0,
-    headers: response.headers,
-    bytes,
-    text,
-    json: () => JSON.parse(text) as Record<string, unknown>,
-  }
+  return await readAnswer(await promise)
 }
 
 /** Writes the lines as they are and reads until the server closes the connection. */

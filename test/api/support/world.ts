@@ -11,8 +11,9 @@ import { Refresher } from '../../../src/secrets/refresher.ts'
 import type { Rule } from '../../../src/secrets/rules.ts'
 import { Rules } from '../../../src/secrets/rules.ts'
 import { Source } from '../../../src/secrets/source.ts'
+import type { HttpAnswer } from '../../support/http-answer.ts'
 import { settle, VirtualClock } from '../../support/virtual-clock.ts'
-import type { Answer, RequestOptions } from './client.ts'
+import type { RequestOptions } from './client.ts'
 import { request } from './client.ts'
 import { MemoryProvider } from './memory-provider.ts'
 
@@ -46,8 +47,8 @@ export interface World {
   readonly errors: { err: unknown; message: string }[]
   readonly state: { listenersUp: boolean; shuttingDown: boolean }
   /** A request to the api listener, with the header that it wants. */
-  get(path: string, options?: RequestOptions): Promise<Answer>
-  post(path: string, options?: RequestOptions): Promise<Answer>
+  get(path: string, options?: RequestOptions): Promise<HttpAnswer>
+  post(path: string, options?: RequestOptions): Promise<HttpAnswer>
 }
 
 const defaults = { provider: 'memory', refreshMs: 600_000, maxStaleMs: 86_400_000, required: false }
@@ -121,7 +122,11 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
   await api.listen({ host: '127.0.0.1', port: 0 })
   await ops.listen({ host: '127.0.0.1', port: 0 })
   const port = portOf(api)
-  const send = (method: string, path: string, { headers, ...rest }: RequestOptions = {}): Promise<Answer> =>
+  const send = (
+    method: string,
+    path: string,
+    { headers, ...rest }: RequestOptions = {},
+  ): Promise<HttpAnswer> =>
     request(port, method, path, { headers: { 'X-Sidekeep-Request': 'true', ...headers }, ...rest })
   return {
     api,

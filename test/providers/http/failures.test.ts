@@ -24,7 +24,7 @@ t.test('each status of a list has its meaning', async (t) => {
     backend.handler = answer(status, status === 204 ? '' : 'CANARY-body')
     const error = await failureOf(provider.fetch(['key'], signal()))
     t.match(error, { kind, reason }, `status ${status}`)
-    t.match(error.message, `GET ${backend.url}: `)
+    t.match(error.message, `GET ${new URL(backend.url).origin}: `)
     t.match(error.message, `status ${status}`)
     leaksNothing(t, error)
   }
@@ -52,7 +52,7 @@ t.test('Retry-After is seconds or a date in any of its forms, and nonsense is ig
     ['7', 7000],
     ['0', 0],
     ['-5', 0],
-    ['99999999999', 86_400_000],
+    ['99999999999', 3_600_000],
     ['Sun, 06 Nov 1994 08:49:37 GMT', 37_000],
     ['Sunday, 06-Nov-94 08:49:37 GMT', 37_000],
     ['Sun Nov  6 08:49:37 1994', 37_000],

@@ -37,6 +37,17 @@ t.test('a redirect to another origin is not followed: the token would go there',
   t.same(thief.requests, [])
 })
 
+t.test('what fails behind a redirect is told without the path that the backend chose', async (t) => {
+  const backend = await startBackend(t)
+  backend.handler = (request, response) =>
+    request.url === '/secrets'
+      ? answer(302, '', { location: '/CANARY-path' })(request, response)
+      : void request.socket.destroy()
+  const error = await failureOf((await httpProvider(t, backend.url)).fetch(['key'], signal()))
+  t.match(error, { kind: 'unavailable', reason: 'reset' })
+  t.notMatch(error.message, /CANARY/)
+})
+
 t.test('a redirect to another scheme is not followed', async (t) => {
   const backend = await startBackend(t)
   backend.handler = answer(302, '', { location: 'data:application/json,{"key":"CANARY-1"}' })
