@@ -1,9 +1,10 @@
-#!/usr/bin/env -S node --max-semi-space-size=2 --no-concurrent-recompilation
+#!/usr/bin/env -S node --max-semi-space-size=2 --no-concurrent-recompilation --disable-sigusr1
 /**
  * The process: argv → command → exit code.
  *
- * The options in the first line keep it small, and are those of the command `sidekeep`: left alone, Node takes 25 MiB more
- * under load, for young garbage and for compiling on further threads (docs/performance.md).
+ * The options in the first line are those of the command `sidekeep`. The first two keep it small: left alone, Node takes
+ * 25 MiB more under load, for young garbage and for compiling on further threads (docs/performance.md). The last keeps
+ * SIGUSR1 from opening a debugger on loopback, which the pod shares.
  */
 import type { Command } from './commands/command.ts'
 import { CodedError } from './errors.ts'
@@ -12,7 +13,7 @@ import { safeError } from './observability/safe-error.ts'
 /** Each command is loaded when it is called; the summaries are here, so that the help loads none. */
 const commands: Record<string, { summary: string; load: () => Promise<{ command: Command }> }> = {
   run: {
-    summary: 'run the sidecar until SIGTERM or SIGINT',
+    summary: 'run the sidecar until a stop signal',
     load: () => import('./commands/run.ts'),
   },
   check: {

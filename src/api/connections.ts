@@ -11,27 +11,47 @@ const sweepInterval = 25
 const farewell = 500
 /** While callers are still leaving, one after another, how many times as long they all have. */
 const longestFarewell = 5
+/**
+ * How long a caller has to read an answer that is written in full, once the listener closes: from the end of the
+ * farewell, or from when it is written if that is later, in milliseconds. One that never reads would hold up the close
+ * for ever; the process has a deadline of its own (`shutdown.timeout`), which this leaves room for by default.
+ */
+const longestReading = 10_000
 /** Beyond the cap this many connections are still taken on, to answer them 503 and to answer probes, in percent. */
 const headroom = 25
+
+export interface ConnectionsOptions {
+  /** Instead of the 10 s that a caller has to read its answer when the listener closes, in milliseconds. */
+  readonly longestReading?: number
+}
 
 /** The connections of one listener: how many there may be, and how they end. */
 export class Connections {
   readonly max: number
   readonly #server: Server
+  readonly #longestReading: number
+  /** As many as are ever open: the cap and the headroom. */
+  readonly #most: number
   readonly #open = new Set<Socket>()
   readonly #beyond = new Set<Socket>()
+  /** Those on which no head of a request has arrived in full, the oldest first. */
+  readonly #unheard = new Set<Socket>()
   /** The answer, given or not, to the request that was begun last on a connection. */
   readonly #last = new WeakMap<Socket, ServerResponse>()
+  /** While closing, when an answer was first found to be written and still on its way to the caller. */
+  readonly #readSince = new WeakMap<ServerResponse, number>()
   #closing = false
   #emptied: (() => void) | undefined
 
-  constructor(server: Server, max: number) {
+  constructor(server: Server, max: number, options: ConnectionsOptions = {}) {
     this.#server = server
+    this.#longestReading = options.longestReading ?? longestReading
     this.max = max
-    // Further ones are dropped by Node without a word: even a refusal costs memory.
-    server.maxConnections = max + Math.ceil((max * headroom) / 100)
+    // Not Node's own `maxConnections`: it turns away the newest, and so whoever keeps silent would lock out the probes.
+    this.#most = max + Math.ceil((max * headroom) / 100)
     server.on('connection', (socket: Socket) => this.#opened(socket))
     server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+      this.#unheard.delete(socket)
       this.#last.set(socket, response)
     })
   }
@@ -52,26 +72,47 @@ export class Connections {
   async close(): Promise<void> {
     this.#closing = true
     if (!this.#server.listening) return
+    const received = new Map<Socket, number>()
+    for (const socket of this.#open) received.set(socket, socket.bytesRead)
     await this.#partings()
+    // Node calls this as it closes, and would cut an answer that is written but still on its way to the caller.
+    this.#server.closeIdleConnections = () => {}
+    const lastCall = performance.now() + farewell
     const sweep = setInterval(() => {
-      setImmediate(() => this.#server.closeIdleConnections())
+      setImmediate(() => this.#sweep(received, performance.now() >= lastCall))
     }, sweepInterval)
-    // Node takes a connection that never sent anything, or half a request, for busy, and looks at no timeout any more.
-    const unasked = setTimeout(() => this.#destroyUnasked(), farewell)
-    this.#server.once('close', () => {
-      clearInterval(sweep)
-      clearTimeout(unasked)
-    })
+    this.#server.once('close', () => clearInterval(sweep))
   }
 
   #opened(socket: Socket): void {
+    // Without a word: even a refusal costs memory.
+    if (this.#open.size >= this.#most && !this.#makeRoom()) {
+      socket.destroy()
+      return
+    }
     this.#open.add(socket)
+    this.#unheard.add(socket)
     if (this.#open.size > this.max) this.#beyond.add(socket)
     socket.once('close', () => {
-      this.#open.delete(socket)
-      this.#beyond.delete(socket)
+      this.#forget(socket)
       if (this.#open.size === 0) this.#emptied?.()
     })
+  }
+
+  /** Ends the connection that has kept its request to itself for longest; says whether there was one. */
+  #makeRoom(): boolean {
+    const [oldest] = this.#unheard
+    if (oldest === undefined) return false
+    // Its event comes a turn later; until then it would count, and the next one to come would cost another.
+    this.#forget(oldest)
+    oldest.destroy()
+    return true
+  }
+
+  #forget(socket: Socket): void {
+    this.#open.delete(socket)
+    this.#beyond.delete(socket)
+    this.#unheard.delete(socket)
   }
 
   /** Resolves when those who were connected have left, or when for a while none of them did. */
@@ -103,11 +144,31 @@ export class Connections {
     })
   }
 
-  /** Leaves only connections with a request that has arrived in full and is not answered yet. */
-  #destroyUnasked(): void {
+  /**
+   * Closes the connections whose callers have all that they asked for.
+   *
+   * @param received how many bytes had arrived on each connection when the close began
+   * @param unasked whether to close those too on which a request has arrived in part or not at all: Node takes them for
+   * busy, and looks at no timeout any more
+   */
+  #sweep(received: ReadonlyMap<Socket, number>, unasked: boolean): void {
     for (const socket of this.#open) {
       const last = this.#last.get(socket)
-      if (last === undefined || last.writableFinished || !last.req.complete) socket.destroy()
+      if (last?.writableEnded && !last.writableFinished) {
+        if (this.#hasReadTooLong(last)) socket.destroy()
+      } else if (last?.writableFinished && last.req.complete && socket.bytesRead === received.get(socket)) {
+        socket.destroy()
+      } else if (unasked && (last === undefined || last.writableFinished || !last.req.complete)) {
+        // With bytes that came after its last request, it may have been in the middle of the next.
+        socket.destroy()
+      }
     }
+  }
+
+  #hasReadTooLong(answer: ServerResponse): boolean {
+    const now = performance.now()
+    const since = this.#readSince.get(answer)
+    if (since === undefined) this.#readSince.set(answer, now)
+    return since !== undefined && now - since >= this.#longestReading
   }
 }

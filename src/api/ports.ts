@@ -7,6 +7,8 @@ import type { Health } from './health.ts'
 /** The cache as readers see it. A read never waits. */
 export interface SecretReader {
   read(name: string): Reading
+  /** What is known of a secret that is declared or held. */
+  status(name: string): SecretStatus | undefined
   statuses(): readonly SecretStatus[]
 }
 

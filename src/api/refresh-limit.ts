@@ -1,7 +1,6 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { CodedError } from '../errors.ts'
-import { isSecretName } from '../secrets/rules.ts'
 
 /**
  * How often in one second callers may ask for a refresh of one secret, or of all. A refresh is the one request that costs
@@ -10,33 +9,32 @@ import { isSecretName } from '../secrets/rules.ts'
  */
 export const refreshesPerSecond = { one: 100, all: 5 } as const
 
-/** Which secret a request wants refreshed; undefined: all of them. */
-type Wanted = string | undefined
+/** Which secret a request wants refreshed and whether it is declared or held, or all of them. */
+export type Wanted = { readonly name: string; readonly isKnown: boolean } | 'all'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** Rejects with SIDEKEEP_RATE_LIMITED when a refresh was asked for too often. */
-    admitRefresh(request: FastifyRequest, name: Wanted): Promise<void>
+    admitRefresh(request: FastifyRequest, wanted: Wanted): Promise<void>
   }
 }
 
 /** Gives the listener its `admitRefresh`. */
 export function limitRefreshes(app: FastifyInstance): void {
-  const wanted = new WeakMap<FastifyRequest, string>()
+  const keys = new WeakMap<FastifyRequest, string>()
   let checks: Record<keyof typeof refreshesPerSecond, ReturnType<FastifyInstance['createRateLimit']>>
   app.register(rateLimit, { global: false })
   app.after(() => {
     const check = (max: number) =>
-      app.createRateLimit({ max, timeWindow: 1_000, keyGenerator: (request) => wanted.get(request) ?? '' })
+      app.createRateLimit({ max, timeWindow: 1_000, keyGenerator: (request) => keys.get(request) ?? '' })
     checks = { one: check(refreshesPerSecond.one), all: check(refreshesPerSecond.all) }
   })
-  app.decorate('admitRefresh', async (request, name) => {
-    // What cannot be a name costs no call, and could be as long as a request: the limit remembers names by the thousand.
-    if (name !== undefined && !isSecretName(name)) return
-    wanted.set(request, name ?? '')
-    const verdict = await checks[name === undefined ? 'all' : 'one'](request)
+  app.decorate('admitRefresh', async (request, wanted) => {
+    // Names that nobody knows share one budget: whoever makes them up could else have a call for each of them.
+    if (wanted !== 'all' && wanted.isKnown) keys.set(request, wanted.name)
+    const verdict = await checks[wanted === 'all' ? 'all' : 'one'](request)
     if (verdict.isAllowed || !verdict.isExceeded) return
-    const limit = name === undefined ? 'refreshes of all secrets' : 'refreshes of one secret'
+    const limit = wanted === 'all' ? 'refreshes of all secrets' : 'refreshes of one secret'
     throw new CodedError('SIDEKEEP_RATE_LIMITED', [limit], { retryAfterMs: verdict.ttl })
   })
 }

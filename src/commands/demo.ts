@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadConfig } from '../config/load.ts'
 import { CodedError } from '../errors.ts'
-import { createLog } from '../observability/log.ts'
+import { createLog, flushLog } from '../observability/log.ts'
 import type { Command } from './command.ts'
 import { parse, print } from './command.ts'
 import { close, DemoBackend, listen } from './demo/backend.ts'
@@ -88,6 +88,7 @@ async function start(folder: string, portOf: (name: PortName) => number, ends: (
   await writeFile(configFile, configText(backend.url, tokenFile, portOf))
   const loaded = await loadConfig({ file: configFile, env: process.env, cwd: folder })
   const log = await createLog(loaded.config.log)
+  ends.push(() => flushLog(log))
   return await serveWithGuide({ loaded, log, backend, control, configFile })
 }
 

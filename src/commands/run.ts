@@ -1,5 +1,7 @@
+import type { Loaded } from '../config/load.ts'
 import { loadConfig } from '../config/load.ts'
-import { createLog } from '../observability/log.ts'
+import type { Logger } from '../observability/log.ts'
+import { createLog, flushLog } from '../observability/log.ts'
 import type { Command } from './command.ts'
 import { parse } from './command.ts'
 import { serve } from './serve.ts'
@@ -9,7 +11,7 @@ export const command: Command = {
   help: `sidekeep run [--config FILE]
 
 Runs the sidecar: fetches the secrets of the configuration, keeps them fresh and serves them.
-Ends in order on SIGTERM or SIGINT; a second signal ends it at once.
+Ends in order on SIGTERM, SIGINT or SIGHUP; a second signal ends it at once.
 
   --config FILE   the configuration; else $SIDEKEEP_CONFIG, ./sidekeep.yaml, /etc/sidekeep/sidekeep.yaml,
                   else the environment alone: SIDEKEEP_URL, AUTH_TOKEN or SIDEKEEP_TOKEN_FILE,
@@ -26,18 +28,20 @@ Exit codes: 0 stopped in order, 1 failed (a port is taken, the shutdown timed ou
       cwd: process.cwd(),
     })
     const log = await createLog(loaded.config.log)
-    const serving = await serve(loaded, log)
-    const failure = await Promise.race([
-      signals.asked.then((signal) => ({ signal })),
-      serving.failed.then((error) => ({ error })),
-    ])
-    if ('error' in failure) {
-      log.fatal({ err: failure.error }, 'the sidecar cannot go on')
-      await serving.stop('failure')
-      throw failure.error
-    }
-    const code = await serving.stop(failure.signal)
+    const code = await serveUntilAsked(loaded, log, signals.asked).finally(() => flushLog(log))
     // Not left to the event loop to run dry: a part that hung is what the deadline was for.
     process.exit(code)
   },
+}
+
+async function serveUntilAsked(loaded: Loaded, log: Logger, asked: Promise<NodeJS.Signals>): Promise<number> {
+  const serving = await serve(loaded, log)
+  const end = await Promise.race([
+    asked.then((signal) => ({ signal })),
+    serving.failed.then((error) => ({ error })),
+  ])
+  if ('signal' in end) return await serving.stop(end.signal)
+  log.fatal({ err: end.error }, 'the sidecar cannot go on')
+  await serving.stop('failure')
+  throw end.error
 }

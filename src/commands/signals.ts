@@ -12,5 +12,9 @@ export function stopSignals(): { readonly asked: Promise<NodeJS.Signals> } {
   }
   process.on('SIGTERM', onSignal)
   process.on('SIGINT', onSignal)
+  // Left alone it ends the process without a drain. A reload of the configuration will take its place one day.
+  process.on('SIGHUP', onSignal)
+  // Left alone it opens Node's debugger on loopback, which all containers of a pod share, and with it all secrets.
+  process.on('SIGUSR1', () => {})
   return { asked: promise }
 }

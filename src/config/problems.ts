@@ -17,6 +17,9 @@ export interface Problem {
   readonly suggestion?: string
 }
 
+/** How many problems a message lists: nobody reads more, and a file that is no configuration may have any number. */
+const mostListed = 100
+
 /** The configuration is wrong; the message lists all that is, one a line. The process ends with exit code 78. */
 export class ConfigError extends CodedError {
   readonly problems: readonly Problem[]
@@ -25,7 +28,9 @@ export class ConfigError extends CodedError {
     const sorted = [...problems].sort(
       (a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
     )
-    super('SIDEKEEP_CONFIG_INVALID', [sorted.map((problem) => formatProblem(problem, source)).join('\n')])
+    const lines = sorted.slice(0, mostListed).map((problem) => formatProblem(problem, source))
+    if (sorted.length > mostListed) lines.push(`and ${sorted.length - mostListed} more`)
+    super('SIDEKEEP_CONFIG_INVALID', [lines.join('\n')])
     this.name = 'ConfigError'
     this.problems = sorted
   }

@@ -26,7 +26,7 @@ export const configSchema = section({
       'The rules: which secrets there are, by name. A name with one `*` is a pattern: it covers all secrets of the provider that match, discovered where the provider can list, else fetched when first asked for.',
   }),
   cache: option(z.prefault(cache, {}), { description: 'The bounds of what is held in memory.' }),
-  shutdown: option(z.prefault(shutdown, {}), { description: 'What happens on SIGTERM and SIGINT.' }),
+  shutdown: option(z.prefault(shutdown, {}), { description: 'What happens on SIGTERM, SIGINT and SIGHUP.' }),
   log: option(z.prefault(log, {}), { description: 'What is written to standard output, and how.' }),
   proxy: option(z.optional(proxy), {
     description: 'A rate-limited reverse proxy in front of the application. Off unless it is configured.',

@@ -1,3 +1,4 @@
+import { write, writeSync } from 'node:fs'
 import { Writable } from 'node:stream'
 import type { DestinationStream, Logger } from 'pino'
 import { pino, stdTimeFunctions } from 'pino'
@@ -13,17 +14,26 @@ export interface LogOptions {
   readonly destination?: DestinationStream & { readonly isTTY?: boolean }
 }
 
+/** How much may wait for a reader that stalls, in bytes; what comes beyond it is dropped, and counted. */
+const maxWaiting = 1024 * 1024
+/** Between two attempts at a pipe that is full, in milliseconds. */
+const retryAfter = 50
+/** How long an end of the process waits for the last lines to be read, in milliseconds. */
+const flushTimeout = 500
+
 /**
  * The log: one JSON object a line, for machines, or pretty lines for people. Whatever is logged as `err` goes through
- * `safeError`. Writes are synchronous, so that the last line before an exit is not lost; lines are few.
+ * `safeError`. A reader that stalls costs lines and nothing else; who ends the process calls `flushLog` before. Pretty
+ * lines are written synchronously: they are for a terminal.
  */
 export async function createLog(options: LogOptions): Promise<Logger> {
+  // On standard output the look has an effect too, which `Output` needs: it makes a pipe one that does not block.
   const isTerminal = options.destination === undefined ? process.stdout.isTTY : options.destination.isTTY
   const pretty = options.format === 'pretty' || (options.format === 'auto' && isTerminal === true)
   const destination = pretty
     ? await prettyStream(options.destination)
-    : (options.destination ?? pino.destination({ fd: 1, sync: true }))
-  return pino(
+    : (options.destination ?? new Output((dropped) => log.error({ dropped }, 'log lines were dropped')))
+  const log = pino(
     {
       level: options.level,
       base: null,
@@ -42,6 +52,101 @@ export async function createLog(options: LogOptions): Promise<Logger> {
     },
     destination,
   )
+  return log
+}
+
+/** Resolves when all lines are written, or when nobody has read them for half a second. */
+export async function flushLog(log: Logger): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, flushTimeout)
+  log.flush(() => resolve())
+  await promise
+  clearTimeout(timer)
+}
+
+/**
+ * Writes to standard output, and neither waits for its reader nor keeps more than `maxWaiting` for it. Not pino's own
+ * destination: at an exit that one writes synchronously until everything is read, which may be never. Not
+ * `process.stdout` either: it keeps without bound, and a reader that goes away would end the process (main.ts).
+ */
+class Output implements DestinationStream {
+  readonly #tellDropped: (lines: number) => void
+  #waiting: string[] = []
+  /** Of what waits and of what is being written. */
+  #bytes = 0
+  #state: 'idle' | 'writing' | 'stalled' = 'idle'
+  #dropped = 0
+  #flushes: (() => void)[] = []
+
+  /** @param tellDropped is called with how many lines were dropped as soon as lines are read again */
+  constructor(tellDropped: (lines: number) => void) {
+    this.#tellDropped = tellDropped
+    process.once('exit', () => this.#writeLast())
+  }
+
+  write(line: string): void {
+    const size = Buffer.byteLength(line)
+    if (this.#bytes + size > maxWaiting) {
+      this.#dropped += 1
+      return
+    }
+    this.#waiting.push(line)
+    this.#bytes += size
+    if (this.#state === 'idle') this.#writeNext()
+  }
+
+  /** Has this name and shape for pino, whose `log.flush` calls it. */
+  flush(done: () => void): void {
+    if (this.#state === 'idle') done()
+    else this.#flushes.push(done)
+  }
+
+  #writeNext(): void {
+    if (this.#waiting.length === 0) {
+      this.#state = 'idle'
+      for (const done of this.#flushes.splice(0)) done()
+      return
+    }
+    const lines = this.#waiting.splice(0)
+    this.#writeAll(Buffer.from(lines.join('')), lines.length)
+  }
+
+  #writeAll(chunk: Buffer, lines: number): void {
+    this.#state = 'writing'
+    // In the thread pool, so that even where somebody made the pipe block again the process goes on. As a rule it
+    // does not block: a thread that never came back would keep `process.exit` from ending the process.
+    write(1, chunk, (error, written) => {
+      if (error?.code === 'EAGAIN') {
+        this.#state = 'stalled'
+        setTimeout(() => this.#writeAll(chunk, lines), retryAfter).unref()
+        return
+      }
+      if (error === null && written < chunk.length) {
+        this.#bytes -= written
+        this.#writeAll(chunk.subarray(written), lines)
+        return
+      }
+      this.#bytes -= chunk.length
+      // A reader that is gone, a disk that is full: no reason to end.
+      if (error !== null) this.#dropped += lines
+      else if (this.#dropped > 0 && this.#waiting.length === 0) {
+        const dropped = this.#dropped
+        this.#dropped = 0
+        this.#tellDropped(dropped)
+      }
+      this.#writeNext()
+    })
+  }
+
+  /** At an exit that nobody prepared: what can be written at once is, unless the reader is known to stall. */
+  #writeLast(): void {
+    if (this.#state === 'stalled' || this.#waiting.length === 0) return
+    try {
+      writeSync(1, this.#waiting.join(''))
+    } catch {
+      // Then nobody reads it.
+    }
+  }
 }
 
 function isErrorful(fields: unknown): fields is object {

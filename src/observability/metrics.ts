@@ -33,6 +33,7 @@ export class Metrics implements MetricsState, Pick<SecretsObserver, 'called' | '
   patternRotations = 0
   readonly proxy: ProxyCells | undefined
   #text: Promise<PrometheusText> | undefined
+  #rendering: Promise<MetricsText> | undefined
 
   constructor(options: MetricsOptions) {
     this.version = options.version
@@ -79,7 +80,15 @@ export class Metrics implements MetricsState, Pick<SecretsObserver, 'called' | '
   }
 
   /** The metrics in Prometheus' text format. */
-  async render(): Promise<MetricsText> {
+  render(): Promise<MetricsText> {
+    // Those who scrape at the same time share one text: with thousands of secrets it takes long to make.
+    this.#rendering ??= this.#render().finally(() => {
+      this.#rendering = undefined
+    })
+    return this.#rendering
+  }
+
+  async #render(): Promise<MetricsText> {
     const text = await this.#loaded()
     return await text.render()
   }

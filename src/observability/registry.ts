@@ -1,7 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client'
+import type { SecretStatus } from '../secrets/reading.ts'
 import { secretStates } from '../secrets/reading.ts'
 import type { DurationCells } from './cells.ts'
-import type { MetricsState, MetricsText } from './metrics-state.ts'
+import type { MetricsSource, MetricsState, MetricsText } from './metrics-state.ts'
 import type { ProxyCells } from './proxy-cells.ts'
 
 /** Of the default set, what `promtool check metrics` rightly dislikes: gauges named like counters, types in names. */
@@ -25,6 +26,7 @@ const eventLoopUtilizationTimeout = 3_600_000
 /** The metrics as Prometheus reads them. Every number is read from its source at the scrape. */
 export class PrometheusText {
   readonly #registry = new Registry()
+  readonly #declared: DeclaredSecrets
 
   constructor(metrics: MetricsState) {
     collectDefaultMetrics({
@@ -35,7 +37,8 @@ export class PrometheusText {
     for (const name of misnamed) this.#registry.removeSingleMetric(name)
     const registers = [this.#registry]
     buildInfo(registers, metrics)
-    secrets(registers, metrics)
+    this.#declared = new DeclaredSecrets(metrics.cache)
+    secrets(registers, metrics, this.#declared)
     providers(registers, metrics)
     cache(registers, metrics)
     requests(registers, metrics)
@@ -43,6 +46,7 @@ export class PrometheusText {
   }
 
   async render(): Promise<MetricsText> {
+    this.#declared.look()
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() }
   }
 }
@@ -56,9 +60,24 @@ function buildInfo(registers: Registry[], metrics: MetricsState): void {
   }).set({ version: metrics.version, node: process.versions.node }, 1)
 }
 
-function secrets(registers: Registry[], metrics: MetricsState): void {
-  // Pattern secrets get no label: their names are the backend's, and their number is not bounded by the configuration.
-  const declared = () => metrics.cache.statuses().filter((status) => status.declared)
+/**
+ * The declared secrets as they are at one scrape, for all metrics of it. Pattern secrets get no label: their names are the
+ * backend's, and their number is not bounded by the configuration.
+ */
+class DeclaredSecrets {
+  readonly #cache: MetricsSource
+  all: readonly SecretStatus[] = []
+
+  constructor(cache: MetricsSource) {
+    this.#cache = cache
+  }
+
+  look(): void {
+    this.all = this.#cache.statuses().filter((status) => status.declared)
+  }
+}
+
+function secrets(registers: Registry[], metrics: MetricsState, declared: DeclaredSecrets): void {
   new Gauge({
     name: 'sidekeep_secret_last_success_timestamp_seconds',
     help: 'When the provider last confirmed the value that is held of a declared secret.',
@@ -66,7 +85,7 @@ function secrets(registers: Registry[], metrics: MetricsState): void {
     registers,
     collect() {
       this.reset()
-      for (const { name, provider, confirmedAt } of declared()) {
+      for (const { name, provider, confirmedAt } of declared.all) {
         if (confirmedAt !== undefined) this.set({ secret: name, provider }, confirmedAt / 1_000)
       }
     },
@@ -78,7 +97,7 @@ function secrets(registers: Registry[], metrics: MetricsState): void {
     registers,
     collect() {
       this.reset()
-      for (const { name, provider, expiresAt } of declared()) {
+      for (const { name, provider, expiresAt } of declared.all) {
         if (expiresAt !== undefined) this.set({ secret: name, provider }, expiresAt / 1_000)
       }
     },
@@ -90,7 +109,7 @@ function secrets(registers: Registry[], metrics: MetricsState): void {
     registers,
     collect() {
       this.reset()
-      for (const { name, state: current } of declared()) {
+      for (const { name, state: current } of declared.all) {
         for (const state of secretStates) this.set({ secret: name, state }, state === current ? 1 : 0)
       }
     },
@@ -102,7 +121,7 @@ function secrets(registers: Registry[], metrics: MetricsState): void {
     registers,
     collect() {
       this.reset()
-      for (const { name } of declared()) this.inc({ secret: name }, metrics.rotations.get(name))
+      for (const { name } of declared.all) this.inc({ secret: name }, metrics.rotations.get(name))
       this.inc({}, metrics.patternRotations)
     },
   })

@@ -1,23 +1,34 @@
 /**
- * Picks from a JSON value: `password` is a member of the top-level object, `/db/password` a JSON Pointer (RFC 6901),
- * which also reaches into arrays. Only own members count, so `constructor` or `__proto__` finds nothing that the value
- * does not hold itself.
- *
- * Returns the text of a string as it is and anything else as JSON, numbers as they were spelt; undefined where there is no such field, or where
- * the value is no JSON at all.
+ * A JSON value that fields are picked from: `password` is a member of the top-level object, `/db/password` a JSON Pointer
+ * (RFC 6901), which also reaches into arrays. Only own members count, so `constructor` or `__proto__` finds nothing that
+ * the value does not hold itself.
  */
+export class JsonDocument {
+  /** Undefined where the text is no JSON. */
+  readonly #value: unknown
+
+  constructor(text: string) {
+    try {
+      this.#value = parse(text)
+    } catch {
+      this.#value = undefined
+    }
+  }
+
+  /** The text of a string as it is and anything else as JSON, numbers as they were spelt; undefined: no such field. */
+  pick(field: string): string | undefined {
+    let value = this.#value
+    for (const step of stepsOf(field)) {
+      value = member(value, step)
+      if (value === undefined) return undefined
+    }
+    return typeof value === 'string' ? value : JSON.stringify(value)
+  }
+}
+
+/** One field of a text that is JSON; undefined where there is none, or where the text is none. */
 export function pickField(json: string, field: string): string | undefined {
-  let value: unknown
-  try {
-    value = parse(json)
-  } catch {
-    return undefined
-  }
-  for (const step of stepsOf(field)) {
-    value = member(value, step)
-    if (value === undefined) return undefined
-  }
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  return new JsonDocument(json).pick(field)
 }
 
 /** Parses JSON so that numbers keep their spelling: a double would change 12345678901234567890 and 1.50. */

@@ -113,7 +113,7 @@ export class Refresher {
     const throttled = this.#throttled(unit)
     if (throttled !== undefined) return this.#result(name, throttled)
     if (unit.key !== undefined) unit.matches.set(name, match)
-    return this.#result(name, outcomeOf(await this.#run(unit), name))
+    return this.#result(name, outcomeOf(await this.#force(unit), name))
   }
 
   /**
@@ -128,7 +128,7 @@ export class Refresher {
         names.push(...this.#cache.discovered(unit.source.name).map((match) => match.name))
       }
       const failure = this.#throttled(unit)
-      const run = failure === undefined ? await this.#run(unit) : { secrets: new Map(), failure }
+      const run = failure === undefined ? await this.#force(unit) : { secrets: new Map(), failure }
       // A list that could not be had says nothing of which secrets a pattern has; the pattern stands for them.
       if (run.failure !== undefined && unit.key === undefined)
         names.push(...this.#rules.patternsOf(unit.source.name).map((rule) => rule.name))
@@ -210,6 +210,12 @@ export class Refresher {
     return unit.running
   }
 
+  /** A run that a caller wants: when it fails, that says nothing of how long to leave the provider alone. */
+  #force(unit: Unit): Promise<RunOutcome> {
+    if (unit.running === undefined) unit.forced = true
+    return this.#run(unit)
+  }
+
   async #fetch(unit: Unit): Promise<RunOutcome> {
     let began: Began | undefined
     const begins = (): void => {
@@ -275,7 +281,9 @@ export class Refresher {
     const names = failed.length > 0 ? failed.map(([name]) => name) : this.#waitingFor(unit)
     const secrets = names.slice(0, namesInEvents)
     const failuresBefore = unit.failures
-    unit.failures = error === undefined ? 0 : unit.failures + 1
+    const counts = !unit.forced || failuresBefore === 0
+    unit.forced = false
+    unit.failures = error === undefined ? 0 : failuresBefore + Number(counts)
     // A declared secret that is missing is an answer, not a failure; still, someone may be about to create it.
     const misses = [...unit.matches.keys()].some((name) => run.secrets.get(name) === 'missing')
     if (misses) unit.misses += 1

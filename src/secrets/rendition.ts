@@ -1,4 +1,4 @@
-import { pickField } from './field.ts'
+import { JsonDocument } from './field.ts'
 import type { ServedState } from './reading.ts'
 import type { Secret } from './secret.ts'
 import { contentVersion } from './secret.ts'
@@ -39,6 +39,8 @@ export class Rendition {
    */
   readonly #tag: string
   readonly #prepared = new Map<string, Representation>()
+  /** The value as JSON, once a field was asked for: a large one takes long to parse, and callers may ask for many. */
+  #document: JsonDocument | undefined
 
   /** @param fetchedAt when the version was fetched, in milliseconds since the epoch */
   constructor(secret: Secret, fetchedAt: number) {
@@ -75,6 +77,7 @@ export class Rendition {
   wipe(): void {
     for (const representation of this.#prepared.values()) representation.reveal().fill(0)
     this.#prepared.clear()
+    this.#document = undefined
   }
 
   #json(state: ServedState, field: string | undefined): Representation | undefined {
@@ -106,6 +109,8 @@ export class Rendition {
   }
 
   #field(field: string): string | undefined {
-    return this.#secret.isText ? pickField(this.#secret.reveal().toString('utf8'), field) : undefined
+    if (!this.#secret.isText) return undefined
+    this.#document ??= new JsonDocument(this.#secret.reveal().toString('utf8'))
+    return this.#document.pick(field)
   }
 }

@@ -9,8 +9,8 @@ export type Brought = Fetched | ProviderError
 
 /** How many calls to one provider are under way at a time; a start with a thousand secrets is no stampede. */
 const maxCallsUnderWay = 8
-/** How many more may wait for their turn; they come from callers, and callers are many. */
-const maxCallsWaiting = 10_000
+/** How many first fetches may wait for their turn; callers choose those, and may have left before it comes. */
+const maxCallsWaiting = 1_000
 /** A provider has timeouts of its own, of at most 5 min; one that hangs in spite of them is given up after this, in milliseconds. */
 const callDeadline = 6 * 60_000
 

@@ -22,6 +22,8 @@ export class Unit {
   misses = 0
   /** Why the last run brought nothing at all. */
   failure: ProviderError | undefined
+  /** The run that is under way, or about to be, was asked for by a caller. */
+  forced = false
   /** Something changed at the backend while a run was under way that may have read what was before. */
   again = false
 

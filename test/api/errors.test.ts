@@ -136,6 +136,7 @@ t.test(
       destination: { write: (line) => lines.push(line) },
     })
     const cache: ApiDeps['cache'] = {
+      status: () => undefined,
       read: () => {
         throw new SyntaxError('Unexpected token in "CANARY-quoted-1"')
       },

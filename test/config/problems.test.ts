@@ -1,5 +1,5 @@
 import t from 'tap'
-import { formatPath, formatProblem, quote } from '../../src/config/problems.ts'
+import { ConfigError, formatPath, formatProblem, quote } from '../../src/config/problems.ts'
 import { refusal, refused, smallest } from './helpers.ts'
 
 t.test('an unknown key is told at its own place, with the key that was probably meant', async (t) => {
@@ -146,4 +146,17 @@ t.test('a problem without a place in a file is told by its source', async (t) =>
 t.test('a quoted text stays on one line and cannot rule a terminal', async (t) => {
   t.equal(quote('a\nb\u001b[2J\u009b\u202e\u2028'), '"a\\nb\\u001b[2J\\u009b\\u202e\\u2028"')
   t.ok(quote('x'.repeat(5000)).length < 300, 'nor fill it')
+})
+
+t.test('a message lists the first hundred problems and counts the rest', (t) => {
+  const problems = Array.from({ length: 250 }, (_, at) => ({
+    path: ['a'],
+    line: at + 1,
+    column: 1,
+    expected: 'b',
+  }))
+  const lines = new ConfigError(problems, 'sidekeep.yaml').message.split('\n')
+  t.equal(lines.length, 101)
+  t.equal(lines.at(-1), 'and 150 more')
+  t.end()
 })

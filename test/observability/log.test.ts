@@ -1,8 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { Writable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
 import { CodedError } from '../../src/errors.ts'
-import { createLog, type LogOptions } from '../../src/observability/log.ts'
+import { createLog, flushLog, type LogOptions } from '../../src/observability/log.ts'
 import { ProviderError } from '../../src/secrets/provider.ts'
 import { Secret, SecretValue } from '../../src/secrets/secret.ts'
 import { canaryGuard } from '../support/canary.ts'
@@ -103,3 +104,54 @@ for (const format of ['json', 'pretty'] as const) {
     canaryGuard(t).noLeak('the log', output.text)
   })
 }
+
+t.test('what is flushed needs no destination that can be', async (t) => {
+  const output = destination()
+  const log = await createLog({ ...options, format: 'json', destination: output })
+  log.info('the last line')
+  await flushLog(log)
+  t.match(output.text, 'the last line')
+})
+
+/** Runs a few lines that have a log to standard output, read through a pipe. */
+function logging(...lines: string[]) {
+  const program = `import { createLog, flushLog } from ${JSON.stringify(import.meta.resolve('../../src/observability/log.ts'))}
+    const log = await createLog({ level: 'info', format: 'auto' })
+    ${lines.join('\n')}`
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', program])
+  const said = String(stdout).split('\n').slice(0, -1)
+  return { status, stderr: String(stderr), lines: said.map((line) => JSON.parse(line) as { msg: string }) }
+}
+
+t.test('all lines before an exit are written, once they have been flushed', async (t) => {
+  const { status, lines } = logging(
+    `for (let count = 0; count < 2_000; count += 1) log.info({ filler: 'x'.repeat(300) }, 'a line')`,
+    `log.fatal('the last line')`,
+    `await flushLog(log)`,
+    `process.exit(3)`,
+  )
+  t.equal(status, 3)
+  t.equal(lines.length, 2_001)
+  t.match(lines.at(-1), { msg: 'the last line' })
+})
+
+t.test('the last lines before an exit that nobody prepared are written too', async (t) => {
+  const { status, lines } = logging(
+    `log.info('one')`,
+    `log.error('two')`,
+    `log.error('three')`,
+    `process.exit(3)`,
+  )
+  t.equal(status, 3)
+  t.strictSame(lines.map(({ msg }) => msg).sort(), ['one', 'three', 'two'])
+})
+
+t.test('lines beyond a mebibyte that is not read yet are counted', async (t) => {
+  const { lines } = logging(
+    `for (let count = 0; count < 3_000; count += 1) log.info({ filler: 'x'.repeat(900) }, 'a line')`,
+    `await flushLog(log)`,
+  )
+  const { dropped } = lines.at(-1) as unknown as { dropped: number }
+  t.match(lines.at(-1), { level: 'error', msg: 'log lines were dropped' })
+  t.equal(lines.length - 1 + dropped, 3_000)
+})

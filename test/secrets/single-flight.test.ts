@@ -202,6 +202,19 @@ t.test(
   },
 )
 
+t.test('callers who ask again and again while a provider is down do not lengthen its backoff', async (t) => {
+  const clock = new VirtualClock()
+  const backend = new KeyBackend(clock, () => unavailable())
+  const { refresher, events } = createRig(t, { clock, backend, rules })
+  refresher.start()
+  await clock.advance(0)
+  for (let asked = 0; asked < 20; asked += 1) t.match(await refresher.refresh('db'), { outcome: 'failed' })
+  t.equal(backend.calls.length, 21)
+  t.match(events.of('failed').at(-1), { attempt: 1, nextTryMs: 500 })
+  await clock.advance(500)
+  t.match(events.of('failed').at(-1), { attempt: 2, nextTryMs: 1_000 }, 'its own attempts do')
+})
+
 t.test('a list that fails is not asked again by readers before its backoff is over', async (t) => {
   const clock = new VirtualClock()
   const backend = new ListBackend(clock, () => unavailable(30 * second))

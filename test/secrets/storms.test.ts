@@ -89,7 +89,7 @@ t.test(
     await settle()
     t.equal(backend.calls.length, 8, 'no more calls at a time than a backend should bear')
     t.equal(events.of('called').length, 0, 'what found no room was no call, and says nothing of the provider')
-    t.equal(events.of('failed').length, 12_000 - 10_008)
+    t.equal(events.of('failed').length, 12_000 - 1_008)
     await clock.advance(100)
     for (const reading of await Promise.all(readings)) {
       if (reading.kind !== 'not-loaded' || !(reading.retryAfterMs > 0)) t.fail(JSON.stringify(reading))

@@ -8,10 +8,10 @@ import { refreshRefusal, refreshTimedOut } from '../refusals.ts'
 import { sendJson } from '../respond.ts'
 import type { Route } from './route.ts'
 
-type RefreshDeps = Pick<ApiDeps, 'refresher' | 'clock' | 'config'>
+type RefreshDeps = Pick<ApiDeps, 'cache' | 'refresher' | 'clock' | 'config'>
 
 /** `POST /v1/refresh/{name}`: fetches one secret now and answers how it stands, without its value. */
-export function refreshSecretRoute({ refresher, clock, config }: RefreshDeps): Route {
+export function refreshSecretRoute({ cache, refresher, clock, config }: RefreshDeps): Route {
   return {
     id: 'refreshSecret',
     method: 'POST',
@@ -31,7 +31,7 @@ export function refreshSecretRoute({ refresher, clock, config }: RefreshDeps): R
     async handle(request, reply) {
       parseQuery({}, request.query)
       const name = request.params['*'] ?? ''
-      await request.server.admitRefresh(request, name)
+      await request.server.admitRefresh(request, { name, isKnown: cache.status(name) !== undefined })
       const result = await within(clock, config.refreshTimeout, refresher.refresh(name))
       if (result === undefined) throw refreshTimedOut(name, `no answer within ${config.refreshTimeout} ms`)
       const refusal = refreshRefusal(name, result)
@@ -53,7 +53,7 @@ export function refreshAllRoute({ refresher, clock, config }: RefreshDeps): Rout
     problems: ['SIDEKEEP_BAD_REQUEST', 'SIDEKEEP_RATE_LIMITED', 'SIDEKEEP_REQUEST_TIMED_OUT'],
     async handle(request, reply) {
       parseQuery({}, request.query)
-      await request.server.admitRefresh(request, undefined)
+      await request.server.admitRefresh(request, 'all')
       const results = await within(clock, config.refreshTimeout, refresher.refreshAll())
       if (results === undefined) throw new CodedError('SIDEKEEP_REQUEST_TIMED_OUT', [config.refreshTimeout])
       sendJson(request, reply, { secrets: results.map(({ name, result }) => outcomeOf(name, result)) })

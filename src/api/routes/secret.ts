@@ -40,7 +40,7 @@ export function secretRoute({ cache, refresher, metrics, clock, config }: Secret
 
   async function refreshed(request: ApiRequest, name: string): Promise<Reading> {
     metrics.cacheRead('bypass')
-    await request.server.admitRefresh(request, name)
+    await request.server.admitRefresh(request, { name, isKnown: cache.status(name) !== undefined })
     const result = await within(clock, config.refreshTimeout, refresher.refresh(name))
     if (result === undefined) throw refreshTimedOut(name, `no answer within ${config.refreshTimeout} ms`)
     const refusal = refreshRefusal(name, result)

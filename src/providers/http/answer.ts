@@ -109,7 +109,14 @@ function ttlOf(ttl: unknown): number | undefined {
 
 function itemsOf(json: unknown): readonly unknown[] | undefined {
   if (Array.isArray(json)) return json
-  return isJsonObject(json) && Array.isArray(json.secrets) ? json.secrets : undefined
+  if (!isJsonObject(json)) return undefined
+  if (Array.isArray(json.secrets)) return json.secrets
+  // A flat object may have a secret of that name; anything but a string there is a list that went wrong, and taking it
+  // for a flat object would drop all that is held.
+  if ('secrets' in json && typeof json.secrets !== 'string') {
+    throw new Malformed('its "secrets" is no list of {"name","value"}')
+  }
+  return undefined
 }
 
 /** A weak tag may stay the same while the bytes change (RFC 9110, section 8.8.1), so it is no version. */

@@ -93,6 +93,9 @@ t.test('a list that cannot be trusted as a whole is malformed', async (t) => {
   ] as const) {
     await malformed(t, list(t, body), words)
   }
+  for (const secrets of ['null', '{"a":"CANARY-1"}', '7', 'true']) {
+    await malformed(t, list(t, `{"secrets":${secrets}}`), /"secrets" is no list/)
+  }
   await malformed(t, list(t, Buffer.from('{"key":"CANARY-\xff"}', 'latin1')), /not valid UTF-8/)
 })
 
