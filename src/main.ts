@@ -1,9 +1,9 @@
-#!/usr/bin/env -S node --max-semi-space-size=2 --no-concurrent-recompilation --disable-sigusr1
+#!/usr/bin/env -S node --max-semi-space-size=4 --no-concurrent-recompilation --disable-sigusr1
 /**
  * The process: argv → command → exit code.
  *
  * The options in the first line are those of the command `sidekeep`. The first two keep it small: left alone, Node takes
- * 25 MiB more under load, for young garbage and for compiling on further threads (docs/performance.md). The last keeps
+ * 30 MiB more under load, for young garbage and for compiling on further threads (docs/performance.md). The last keeps
  * SIGUSR1 from opening a debugger on loopback, which the pod shares.
  */
 import type { Command } from './commands/command.ts'
