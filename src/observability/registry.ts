@@ -1,9 +1,9 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from '@prometheus-io/client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client'
 import type { SecretStatus } from '../secrets/reading.ts'
 import { secretStates } from '../secrets/reading.ts'
-import type { DurationCells } from './cells.ts'
 import type { MetricsSource, MetricsState, MetricsText } from './metrics-state.ts'
-import type { ProxyCells } from './proxy-cells.ts'
+import { PreparedHistogram } from './prepared-histogram.ts'
+import { proxyMetrics } from './proxy-metrics.ts'
 
 /** Of the default set, what `promtool check metrics` rightly dislikes: gauges named like counters, types in names. */
 const misnamed = [
@@ -42,7 +42,7 @@ export class PrometheusText {
     providers(registers, metrics)
     cache(registers, metrics)
     requests(registers, metrics)
-    if (metrics.proxy !== undefined) proxy(registers, metrics.proxy)
+    if (metrics.proxy !== undefined) proxyMetrics(registers, metrics.proxy)
   }
 
   async render(): Promise<MetricsText> {
@@ -206,94 +206,4 @@ function requests(registers: Registry[], metrics: MetricsState): void {
     label: 'route',
     series: () => [...metrics.routes].map(([route, cells]) => [route, cells.durations]),
   })
-}
-
-function proxy(registers: Registry[], cells: ProxyCells): void {
-  new Counter({
-    name: 'sidekeep_proxy_requests_total',
-    help: 'Requests to the proxy that are over; status 499: the client left before its answer was complete.',
-    labelNames: ['method', 'status'],
-    registers,
-    collect() {
-      this.reset()
-      for (const { method, status, count } of cells.requests.requests()) this.inc({ method, status }, count)
-    },
-  })
-  new PreparedHistogram(registers, {
-    name: 'sidekeep_proxy_request_duration_seconds',
-    help: 'From the head of a request to the proxy until its answer was handed to the socket.',
-    series: () => [[undefined, cells.requests.durations]],
-  })
-  new Counter({
-    name: 'sidekeep_proxy_limited_total',
-    help: 'Requests beyond a limit of the proxy: refused where it is enforced, only counted where it is a shadow.',
-    labelNames: ['limit', 'mode'],
-    registers,
-    collect() {
-      this.reset()
-      for (const { name, mode, count } of cells.limits) this.inc({ limit: name, mode }, count)
-    },
-  })
-  new Counter({
-    name: 'sidekeep_proxy_upstream_errors_total',
-    help: 'Requests that the application behind the proxy failed to answer, by how.',
-    labelNames: ['reason'],
-    registers,
-    collect() {
-      this.reset()
-      for (const [reason, count] of cells.upstreamErrors.entries()) this.inc({ reason }, count)
-    },
-  })
-}
-
-interface PreparedHistogramOptions {
-  readonly name: string
-  readonly help: string
-  /** Absent where there is one series without a label. */
-  readonly label?: string
-  readonly series: () => [labelValue: string | undefined, cells: DurationCells][]
-}
-
-/** A histogram whose buckets are counted elsewhere. */
-class PreparedHistogram extends Histogram<string> {
-  readonly #options: PreparedHistogramOptions
-
-  constructor(registers: Registry[], options: PreparedHistogramOptions) {
-    const labelNames = options.label === undefined ? [] : [options.label]
-    super({ name: options.name, help: options.help, labelNames, registers })
-    this.#options = options
-  }
-
-  override async get() {
-    const { name, help } = this.#options
-    return {
-      name,
-      help,
-      type: 'histogram' as const,
-      aggregator: 'sum' as const,
-      collect: () => {},
-      values: this.#options.series().flatMap(([labelValue, cells]) => this.#values(labelValue, cells)),
-    }
-  }
-
-  /** The registry prefers this method of the library's own histograms over `get`. */
-  getForPromString() {
-    return this.get()
-  }
-
-  #values(labelValue: string | undefined, cells: DurationCells) {
-    const { name, label } = this.#options
-    const labels = label === undefined || labelValue === undefined ? {} : { [label]: labelValue }
-    let cumulative = 0
-    const buckets = cells.bounds.map((bound, place) => {
-      cumulative += cells.counts[place] ?? 0
-      return { metricName: `${name}_bucket`, labels: { ...labels, le: String(bound) }, value: cumulative }
-    })
-    return [
-      ...buckets,
-      { metricName: `${name}_bucket`, labels: { ...labels, le: '+Inf' }, value: cells.count },
-      { metricName: `${name}_sum`, labels, value: cells.sum },
-      { metricName: `${name}_count`, labels, value: cells.count },
-    ]
-  }
 }
