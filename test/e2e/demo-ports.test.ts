@@ -1,7 +1,6 @@
-import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
-import { createServer } from 'node:net'
-import t, { type Test } from 'tap'
+import t from 'tap'
+import { takenPort } from '../support/e2e-taken-port.ts'
 import { startChild } from '../support/process-child.ts'
 import { folderOf } from '../support/process-sidecar.ts'
 
@@ -11,16 +10,6 @@ const listeners = {
   'provider-port': 'provider',
   'control-port': 'control',
 } as const
-
-async function takenPort(t: Test): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
 
 for (const [option, listener] of Object.entries(listeners)) {
   t.test(`a taken port of ${listener} is told with --${option}, and nothing is left`, async (t) => {

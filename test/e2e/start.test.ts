@@ -1,11 +1,10 @@
-import { once } from 'node:events'
 import { renameSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { startBackend } from '../support/backend.ts'
 import { canaryGuard } from '../support/canary.ts'
 import { eventually } from '../support/e2e-eventually.ts'
+import { takenPort } from '../support/e2e-taken-port.ts'
 import { run } from '../support/process-child.ts'
 import {
   configFile,
@@ -18,17 +17,6 @@ import {
 } from '../support/process-sidecar.ts'
 
 const secrets = [['db-password', 'CANARY-db-password']] as const
-
-/** A port that something else listens on, until the test ends. */
-async function takenPort(t: Test): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
-}
 
 t.test(
   'a backend that is down at the start is no crash: alive, not ready, and ready once it is up',
