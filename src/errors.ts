@@ -96,6 +96,18 @@ const table = {
     title: 'Request timed out',
     message: 'The request was not answered within %s ms.',
   },
+  SIDEKEEP_TOO_MANY_WAITERS: {
+    status: 503,
+    title: 'Too many callers wait',
+    message:
+      'More than %s callers wait for changes already. Ask without waiting, or raise api.maxWaiters. A single event stream (/v1/events) serves for many secrets.',
+  },
+  SIDEKEEP_TOO_MANY_EVENT_STREAMS: {
+    status: 503,
+    title: 'Too many event streams',
+    message:
+      'More than %s event streams are open already. Share one for many secrets, or raise api.maxEventStreams.',
+  },
   SIDEKEEP_SHUTTING_DOWN: {
     status: 503,
     title: 'Shutting down',

@@ -2,7 +2,7 @@
 import * as z from 'zod/mini'
 import { api, ops } from './schema/listeners.ts'
 import { option, section } from './schema/option.ts'
-import { cache, log, shutdown } from './schema/process.ts'
+import { cache, log, reload, shutdown } from './schema/process.ts'
 import { type provider, providers } from './schema/providers.ts'
 import { proxy } from './schema/proxy.ts'
 import { secrets } from './schema/secrets.ts'
@@ -26,7 +26,10 @@ export const configSchema = section({
       'The rules: which secrets there are, by name. A name with one `*` is a pattern: it covers all secrets of the provider that match, discovered where the provider can list, else fetched when first asked for.',
   }),
   cache: option(z.prefault(cache, {}), { description: 'The bounds of what is held in memory.' }),
-  shutdown: option(z.prefault(shutdown, {}), { description: 'What happens on SIGTERM, SIGINT and SIGHUP.' }),
+  reload: option(z.prefault(reload, {}), {
+    description: 'How changes of the configuration are noticed while the sidecar runs.',
+  }),
+  shutdown: option(z.prefault(shutdown, {}), { description: 'What happens on SIGTERM and SIGINT.' }),
   log: option(z.prefault(log, {}), { description: 'What is written to standard output, and how.' }),
   proxy: option(z.optional(proxy), {
     description: 'A rate-limited reverse proxy in front of the application. Off unless it is configured.',
@@ -36,7 +39,16 @@ export const configSchema = section({
 /** The configuration as the program uses it: defaults filled in, durations in milliseconds, sizes in bytes. */
 export type Config = z.output<typeof configSchema>
 export type ProviderConfig = z.output<typeof provider>
-export type HttpProviderConfig = Extract<ProviderConfig, { type: 'http' }>
-export type FileProviderConfig = Extract<ProviderConfig, { type: 'file' }>
-export type EnvProviderConfig = Extract<ProviderConfig, { type: 'env' }>
+/** How often a provider may be called: for the heart, whichever kind of backend it is. */
+export type CallLimits = Pick<ProviderConfig, 'maxCallsPerSecond' | 'maxConcurrentCalls' | 'maxQueuedCalls'>
+export type HttpProviderConfig = Backend<'http'>
+export type FileProviderConfig = Backend<'file'>
+export type EnvProviderConfig = Backend<'env'>
+/** What a backend itself is built with. */
+export type BackendConfig = HttpProviderConfig | FileProviderConfig | EnvProviderConfig
 export type ProxyConfig = z.output<typeof proxy>
+
+type Backend<Type extends ProviderConfig['type']> = Omit<
+  Extract<ProviderConfig, { type: Type }>,
+  keyof CallLimits
+>

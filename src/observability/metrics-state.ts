@@ -31,6 +31,10 @@ export interface ProviderCells {
   readonly durations: DurationCells
   /** Whether it answered the last call; false before the first answer. */
   up: boolean
+  /** What its circuit breaker is open for. */
+  breakerOpen: 'unavailable' | 'denied' | undefined
+  /** Lists from which most of what was held had vanished: when first doubted, and when believed after all. */
+  readonly shrunkLists: CounterCells<'doubted' | 'believed'>
 }
 
 /** An answer to a scrape. */

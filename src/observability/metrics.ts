@@ -23,7 +23,9 @@ const callBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
  * Counts in plain fields and hands them to the metrics library at a scrape. The library is loaded by the first scrape,
  * or by `load()`: it costs some tens of milliseconds, which nobody who waits for the sidecar to start should pay.
  */
-export class Metrics implements MetricsState, Pick<SecretsObserver, 'called' | 'rotated'> {
+export class Metrics
+  implements MetricsState, Pick<SecretsObserver, 'called' | 'rotated' | 'breakerChanged' | 'listShrank'>
+{
   readonly version: string
   readonly cache: MetricsSource
   readonly routes = new Map<string, RouteCells>()
@@ -74,6 +76,14 @@ export class Metrics implements MetricsState, Pick<SecretsObserver, 'called' | '
     else this.patternRotations += 1
   }
 
+  breakerChanged({ provider, cause, open }: Parameters<SecretsObserver['breakerChanged']>[0]): void {
+    this.#provider(provider).breakerOpen = open ? cause : undefined
+  }
+
+  listShrank({ provider, believed }: Parameters<SecretsObserver['listShrank']>[0]): void {
+    this.#provider(provider).shrunkLists.increase(believed ? 'believed' : 'doubted')
+  }
+
   /** Loads the metrics library ahead of the first scrape and begins to watch the event loop and the collector. */
   async load(): Promise<void> {
     await this.#loaded()
@@ -103,6 +113,8 @@ export class Metrics implements MetricsState, Pick<SecretsObserver, 'called' | '
       outcomes: new CounterCells(callOutcomes),
       durations: new DurationCells(callBounds),
       up: false,
+      breakerOpen: undefined,
+      shrunkLists: new CounterCells(['doubted', 'believed']),
     }))
   }
 }

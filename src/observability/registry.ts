@@ -156,6 +156,32 @@ function providers(registers: Registry[], metrics: MetricsState): void {
       for (const [provider, { up }] of metrics.providers) this.set({ provider }, up ? 1 : 0)
     },
   })
+  new Gauge({
+    name: 'sidekeep_provider_circuit_open',
+    help: '1 while the circuit breaker keeps calls from a provider, by what it opened for.',
+    labelNames: ['provider', 'cause'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [provider, { breakerOpen }] of metrics.providers) {
+        for (const cause of ['unavailable', 'denied']) {
+          this.set({ provider, cause }, cause === breakerOpen ? 1 : 0)
+        }
+      }
+    },
+  })
+  new Counter({
+    name: 'sidekeep_lists_shrunk_total',
+    help: 'Lists that lacked most of what was held: when first doubted, and when believed after all.',
+    labelNames: ['provider', 'verdict'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [provider, { shrunkLists }] of metrics.providers) {
+        for (const [verdict, count] of shrunkLists.entries()) this.inc({ provider, verdict }, count)
+      }
+    },
+  })
 }
 
 function cache(registers: Registry[], metrics: MetricsState): void {

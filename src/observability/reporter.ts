@@ -16,7 +16,10 @@ const levelOf: Record<SecretState, 'info' | 'warn' | 'error'> = {
  * Tells the log and the metrics what happens to secrets: one line a rotation, a failure, a recovery and a change of
  * state; none for a refresh that went well. Never a value.
  */
-export function createReporter(log: Logger, metrics: Pick<Metrics, 'called' | 'rotated'>): SecretsObserver {
+export function createReporter(
+  log: Logger,
+  metrics: Pick<Metrics, 'called' | 'rotated' | 'breakerChanged' | 'listShrank'>,
+): SecretsObserver {
   return {
     called(event) {
       metrics.called(event)
@@ -41,6 +44,22 @@ export function createReporter(log: Logger, metrics: Pick<Metrics, 'called' | 'r
       metrics.rotated(event)
       const { secret, provider, version, previousVersion } = event
       log.info({ secret, provider, version, previousVersion }, 'secret rotated')
+    },
+    breakerChanged(event) {
+      metrics.breakerChanged(event)
+      const { provider, cause, open, nextProbeMs } = event
+      if (open) log.warn({ provider, cause, nextProbeMs: Math.round(nextProbeMs) }, 'circuit breaker is open')
+      else log.info({ provider, cause }, 'circuit breaker is closed')
+    },
+    listShrank(event) {
+      metrics.listShrank(event)
+      const { provider, held, vanished, believed } = event
+      log.warn(
+        { provider, held, vanished },
+        believed
+          ? 'the list still lacks these secrets: they are dropped'
+          : 'most of what is held is gone from the list: not believed yet',
+      )
     },
     stateChanged({ secret, provider, from, to }) {
       // The first load of each secret is no news at `info`: the line "ready" stands for all of them.

@@ -1,3 +1,4 @@
+import type { ProviderError } from './provider.ts'
 import type { Reading, SecretState, SecretStatus } from './reading.ts'
 import { Rendition } from './rendition.ts'
 import type { Match } from './rules.ts'
@@ -33,13 +34,15 @@ export interface Attempts {
   nextAt: number | undefined
   /** Why the last fetch failed; undefined after a success. */
   lastFailure: string | undefined
+  /** The last fetch that failed, kept after a success too; `at` on the wall clock. */
+  lastError: { readonly error: ProviderError; readonly at: number } | undefined
 }
 
 /** One secret of the cache, with its state: all arithmetic on ages is here. */
 export class Entry {
   readonly match: Match
   readonly declared: boolean
-  readonly attempts: Attempts = { nextAt: undefined, lastFailure: undefined }
+  readonly attempts: Attempts = { nextAt: undefined, lastFailure: undefined, lastError: undefined }
   /** The state that was last reported to the observer. */
   reported: SecretState = 'not-loaded'
   #held: Held | undefined

@@ -34,6 +34,20 @@ export interface SecretsObserver {
     from: SecretState
     to: SecretState
   }): void
+  /** A provider's circuit breaker opened or closed. */
+  breakerChanged(event: {
+    provider: string
+    /** What it opened for, or closed after. */
+    cause: 'unavailable' | 'denied'
+    open: boolean
+    /** Until the first probe; 0 where it closed. */
+    nextProbeMs: number
+  }): void
+  /**
+   * A list no longer names most of what is held: taken for a fault of the backend until it has said so often enough.
+   * Told once when it is first doubted and once when it is believed.
+   */
+  listShrank(event: { provider: string; held: number; vanished: number; believed: boolean }): void
 }
 
 /** How a call to a provider ended: `ok` brought something new, `unchanged` did not. */

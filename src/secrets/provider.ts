@@ -8,6 +8,8 @@ import type { SecretValue } from './secret.ts'
 export type { Clock, Timer } from './clock.ts'
 
 export interface Provider {
+  /** How many keys one call of `fetch` may ask for at the most; 1 where it is absent. */
+  readonly batchSize?: number
   /**
    * Fetches the current version of each key. One call may serve many keys; the answer has an entry for each key asked
    * for. Rejects with a ProviderError only when nothing could be fetched.
@@ -20,6 +22,13 @@ export interface Provider {
    * Rejects with a ProviderError when nothing could be fetched.
    */
   fetchAll?(signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>>
+  /**
+   * Makes a renewable lease last longer without bringing another value.
+   *
+   * @returns the lease as it is from now on, maybe shorter than asked for where the backend sets a limit
+   * Rejects with a ProviderError: *missing* or *denied* where the lease is over or cannot be renewed any more.
+   */
+  renew?(key: string, lease: Lease, signal: AbortSignal): Promise<Lease>
   /**
    * Calls `changed` when the backend says that something may have changed: with a key, that key; without, anything.
    * Resolves when the signal aborts; rejects with a ProviderError when it can no longer watch.
@@ -36,6 +45,17 @@ export interface Fetched {
   readonly version?: string
   /** How long the provider calls the value good for, in milliseconds: shortens the refresh interval. */
   readonly ttlMs?: number
+  /** Where the value lives only for a time: it ends then, and another has to be fetched before. */
+  readonly lease?: Lease
+}
+
+/** A lifetime that the provider gave with the value. It counts from the question that brought it. */
+export interface Lease {
+  /** How the backend names it, where it can be renewed or revoked. */
+  readonly id?: string
+  /** In milliseconds. */
+  readonly durationMs: number
+  readonly renewable: boolean
 }
 
 /** What went wrong, in the four ways that call for different behaviour (`design.md`, What each state does). */
@@ -58,6 +78,10 @@ export type ProviderErrorReason =
   | 'oversized'
   | 'io'
   | 'aborted'
+  /** The provider was not asked: its circuit breaker is open. */
+  | 'circuit-open'
+  /** A list no longer names most of what is held, and is not believed yet. */
+  | 'vanished'
   | 'internal'
 
 /** A failed fetch. Its message names the place and what to do; it never quotes a body or a credential. */

@@ -1,5 +1,5 @@
 /** What readers of the cache get. Types only: the API, the proxy and the files are written against these. */
-import type { ProviderError } from './provider.ts'
+import type { ProviderError, ProviderErrorKind, ProviderErrorReason } from './provider.ts'
 import type { Rendition } from './rendition.ts'
 import type { Secret } from './secret.ts'
 
@@ -25,7 +25,16 @@ export type Reading =
   | { readonly kind: 'not-found' }
   /** Declared, or asked for under a pattern, and no fetch has succeeded yet. */
   | { readonly kind: 'not-loaded'; readonly retryAfterMs: number; readonly reason: string }
-  | { readonly kind: 'expired'; readonly retryAfterMs: number; readonly ageMs: number }
+  | {
+      readonly kind: 'expired'
+      readonly retryAfterMs: number
+      readonly ageMs: number
+      /**
+       * It expired while the process was suspended, and is being fetched again just now: `demand` waits for that. Nothing
+       * that is too old is served, and still nobody is refused for a pause that was none of the provider's.
+       */
+      readonly overslept?: boolean
+    }
   /** A pattern covers the name and nobody has asked for it yet: the refresher's `demand` fetches it. */
   | { readonly kind: 'undiscovered' }
 
@@ -56,3 +65,60 @@ export type RefreshResult =
   | { readonly outcome: 'not-found' }
   /** The fetch failed; what was held is still held. `status` is absent where nothing is known of the secret. */
   | { readonly outcome: 'failed'; readonly error: ProviderError; readonly status?: SecretStatus }
+
+/** How the report of a caller that a backend refused a version ended. */
+export type RejectedResult =
+  /** `version` is the one held now; `changed`: it is another than the one reported. */
+  | { readonly outcome: 'held'; readonly version: string; readonly changed: boolean }
+  /** No rule names it, or nothing is held under the name and the provider has nothing. */
+  | { readonly outcome: 'not-found' }
+  /** The fetch failed; what was held is still held. */
+  | { readonly outcome: 'failed'; readonly error: ProviderError }
+
+/** How a provider's circuit breaker stands (`breaker.ts`). */
+export interface BreakerStatus {
+  readonly state: 'closed' | 'open' | 'half-open'
+  /** Why it is not closed. */
+  readonly cause: 'unavailable' | 'denied' | undefined
+  /** When it lets the next call through, in milliseconds since the epoch. */
+  readonly nextProbeAt: number | undefined
+}
+
+/** All that is known of one secret, for people: never a value. Times in milliseconds since the epoch. */
+export interface Explanation {
+  readonly name: string
+  /** The rule that names it, as the configuration spells it: the name itself, or the pattern. */
+  readonly rule: string
+  readonly provider: string
+  /** The provider's name for it. */
+  readonly key: string
+  readonly field: string | undefined
+  /** `undiscovered`: only a pattern names it and nobody has asked for it yet. */
+  readonly state: SecretState | 'undiscovered'
+  readonly required: boolean
+  readonly version: string | undefined
+  readonly ageMs: number | undefined
+  readonly refreshMs: number
+  readonly maxStaleMs: number
+  readonly lease: { readonly renewable: boolean; readonly endsAt: number } | undefined
+  readonly fetchedAt: number | undefined
+  readonly lastSuccessAt: number | undefined
+  /** Kept after a success too, so that a fault that comes and goes can be found. */
+  readonly lastError:
+    | {
+        readonly kind: ProviderErrorKind
+        readonly reason: ProviderErrorReason
+        readonly message: string
+        readonly at: number
+      }
+    | undefined
+  /** How many attempts have failed in a row. */
+  readonly failures: number
+  readonly nextAttemptAt: number | undefined
+  readonly expiresAt: number | undefined
+  /** A call for it is under way, or waits for its turn. */
+  readonly fetching: boolean
+  readonly breaker: BreakerStatus
+  /** How many callers wait for a call for it. */
+  readonly callersWaiting: number
+}

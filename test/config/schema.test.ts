@@ -1,6 +1,9 @@
 import t from 'tap'
-import type { HttpProviderConfig } from '../../src/config/schema.ts'
+import type { ProviderConfig } from '../../src/config/schema.ts'
 import { parse, refused, smallest } from './helpers.ts'
+
+type HttpProvider = Extract<ProviderConfig, { type: 'http' }>
+const calls = { maxCallsPerSecond: 100, maxConcurrentCalls: 8, maxQueuedCalls: 1000 }
 
 t.test('the defaults are those of the design', async (t) => {
   const { config } = await parse(
@@ -14,13 +17,25 @@ t.test('the defaults are those of the design', async (t) => {
       maxConnections: 1024,
       demandTimeout: 5000,
       refreshTimeout: 10_000,
+      maxWait: 60_000,
+      maxWaiters: 10_000,
+      maxEventStreams: 100,
+      eventHistory: 1000,
       socketMode: 0o660,
     },
     providers: {
-      p: { type: 'http', url: 'https://a.test', timeout: 5000, maxBody: 1_048_576, maxSecrets: 10_000 },
+      p: {
+        type: 'http',
+        url: 'https://a.test',
+        timeout: 5000,
+        maxBody: 1_048_576,
+        maxSecrets: 10_000,
+        ...calls,
+      },
     },
     secrets: { a: { provider: 'p', key: 'a', refresh: 300_000, maxStale: 86_400_000, required: false } },
-    cache: { maxEntries: 10_000, maxBytes: 67_108_864, missingTtl: 10_000 },
+    cache: { maxEntries: 10_000, maxBytes: 67_108_864, missingTtl: 10_000, maxMissing: 10_000 },
+    reload: { watch: true, poll: 5000 },
     shutdown: { timeout: 25_000, linger: 0 },
     log: { level: 'info', format: 'auto' },
   })
@@ -31,8 +46,16 @@ t.test('a file and an env provider have their own options', async (t) => {
     'providers: { f: { type: file, path: /etc/secrets, maxBody: 4096 }, e: { type: env, prefix: APP_ } }',
   )
   t.strictSame(config.providers, {
-    f: { type: 'file', path: '/etc/secrets', format: 'auto', poll: 1000, maxBody: 4096, maxSecrets: 10_000 },
-    e: { type: 'env', prefix: 'APP_' },
+    f: {
+      type: 'file',
+      path: '/etc/secrets',
+      format: 'auto',
+      poll: 1000,
+      maxBody: 4096,
+      maxSecrets: 10_000,
+      ...calls,
+    },
+    e: { type: 'env', prefix: 'APP_', ...calls },
   })
   t.match(await refused('providers: { e: { type: env, prefix: "1A" } }'), [
     /the name of an environment variable/,
@@ -135,7 +158,7 @@ t.test('headers that the connection or the token decides are refused', async (t)
     'providers: { p: { type: http, url: "https://a.test", headers: { X-Key: { env: KEY } } } }',
     { KEY: 'CANARY-key-1' },
   )
-  const provider = Object.values(config.providers).find((p): p is HttpProviderConfig => p.type === 'http')
+  const provider = Object.values(config.providers).find((p): p is HttpProvider => p.type === 'http')
   t.equal(await provider?.headers?.['X-Key']?.read(), 'CANARY-key-1')
 })
 
@@ -145,7 +168,7 @@ t.test('a string source reads the environment that the configuration was loaded 
     'providers: { p: { type: http, url: "https://a.test", token: { env: TOKEN }, ca: { env: CA } } }',
     env,
   )
-  const provider = Object.values(config.providers).find((p): p is HttpProviderConfig => p.type === 'http')
+  const provider = Object.values(config.providers).find((p): p is HttpProvider => p.type === 'http')
   t.equal(await provider?.token?.read(), 'CANARY-token-1')
   t.equal(await provider?.ca?.read(), 'CANARY-pem-1')
 })

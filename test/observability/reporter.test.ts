@@ -15,7 +15,12 @@ async function reported(level: string) {
   })
   const log = await createLog({ level, format: 'json', destination })
   const counted: string[] = []
-  const metrics = { called: () => void counted.push('called'), rotated: () => void counted.push('rotated') }
+  const metrics = {
+    called: () => void counted.push('called'),
+    rotated: () => void counted.push('rotated'),
+    breakerChanged: () => void counted.push('breakerChanged'),
+    listShrank: () => void counted.push('listShrank'),
+  }
   return { lines, counted, reporter: createReporter(log, metrics) }
 }
 

@@ -46,6 +46,14 @@ export class Recorder implements SecretsObserver {
     this.#keep({ what: 'stateChanged', ...event })
   }
 
+  breakerChanged(event: Parameters<SecretsObserver['breakerChanged']>[0]): void {
+    this.#keep({ what: 'breakerChanged', ...event })
+  }
+
+  listShrank(event: Parameters<SecretsObserver['listShrank']>[0]): void {
+    this.#keep({ what: 'listShrank', ...event })
+  }
+
   #keep(event: Event): void {
     this.all.push(event)
     this.onEvent(event)

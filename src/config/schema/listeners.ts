@@ -52,6 +52,25 @@ export const api = section({
       'How long a request that asks for a refresh (`?refresh=true`, `POST /v1/refresh`) waits for it. The refresh itself goes on.',
     example: '5s',
   }),
+  maxWait: option(z.prefault(duration({ min: '1s', max: '1h' }), '60s'), {
+    description:
+      'How long a request may wait for a secret to change (`?wait=30s`, `Prefer: wait=30`). Whoever asks for longer is answered after this.',
+    example: '5m',
+  }),
+  maxWaiters: option(z.prefault(count(0, 1_000_000), 10_000), {
+    description:
+      'How many requests may wait for changes at once. Each needs a connection too, which `maxConnections` bounds.',
+    example: 1000,
+  }),
+  maxEventStreams: option(z.prefault(count(0, 65_535), 100), {
+    description: 'How many event streams (`GET /v1/events`) may be open at once.',
+    example: 10,
+  }),
+  eventHistory: option(z.prefault(count(0, 1_000_000), 1000), {
+    description:
+      'How many past events are kept for those who reconnect to the event stream and ask for what they missed.',
+    example: 100,
+  }),
   socketMode: option(z.prefault(socketMode, '0660'), {
     description:
       'Who may connect to a Unix socket, as a file mode in quotes. Without effect on a TCP address.',

@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { count, duration, size } from './fields.ts'
+import { count, duration, flag, size } from './fields.ts'
 import { option, section } from './option.ts'
 
 export const cache = section({
@@ -17,6 +17,23 @@ export const cache = section({
     description:
       'How long it is remembered that the provider does not have a secret of a pattern. It keeps requests for what does not exist from the provider.',
     example: '1m',
+  }),
+  maxMissing: option(z.prefault(count(1, 1_000_000), 10_000), {
+    description:
+      'How many names that a pattern covers and the provider does not have, or could not bring, are remembered. Beyond it the least recently asked for are forgotten.',
+    example: 1000,
+  }),
+})
+
+export const reload = section({
+  watch: option(z.prefault(flag(), true), {
+    description:
+      'Whether a change of the configuration file is noticed and applied, as SIGHUP does. A ConfigMap that is replaced is noticed too.',
+    example: false,
+  }),
+  poll: option(z.prefault(duration({ min: '100ms', max: '1h' }), '5s'), {
+    description: 'How often to look at the file where the file system does not report changes.',
+    example: '30s',
   }),
 })
 

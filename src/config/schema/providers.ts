@@ -23,6 +23,24 @@ const maxSecrets = () =>
     example: 500,
   })
 
+/** What bounds the calls to a backend, whichever kind it is. */
+const calls = () => ({
+  maxCallsPerSecond: option(z.prefault(count(1, 1_000_000), 100), {
+    description:
+      'How many calls a second the provider gets at the most, on average; as many may come at once. Callers who wait go first, then secrets about to expire, then the rest.',
+    example: 10,
+  }),
+  maxConcurrentCalls: option(z.prefault(count(1, 1_000), 8), {
+    description: 'How many calls to the provider are under way at a time.',
+    example: 2,
+  }),
+  maxQueuedCalls: option(z.prefault(count(1, 1_000_000), 1000), {
+    description:
+      'How many first fetches of pattern secrets may wait for their turn. Beyond it a caller is answered 503 at once.',
+    example: 100,
+  }),
+})
+
 const http = section({
   type: option(z.literal('http'), { description: 'Fetches over HTTP or HTTPS.', example: 'http' }),
   url: option(backendUrl(), {
@@ -55,6 +73,7 @@ const http = section({
     example: '4MiB',
   }),
   maxSecrets: maxSecrets(),
+  ...calls(),
 })
 
 const file = section({
@@ -77,6 +96,7 @@ const file = section({
     example: '64KiB',
   }),
   maxSecrets: maxSecrets(),
+  ...calls(),
 })
 
 const env = section({
@@ -88,6 +108,7 @@ const env = section({
     description: 'The variables that begin with it are the secrets; the rest of the name is the key.',
     example: 'APP_',
   }),
+  ...calls(),
 })
 
 export const provider = z.discriminatedUnion('type', [http, file, env], {

@@ -75,6 +75,8 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     recovered() {},
     loaded() {},
     stateChanged() {},
+    breakerChanged() {},
+    listShrank() {},
   }
   const cache = new SecretCache({
     rules,
