@@ -3,9 +3,6 @@ import type { Clock } from './clock.ts'
 import { ProviderError } from './provider.ts'
 import type { Reading } from './reading.ts'
 
-/** How many names of pattern secrets are remembered as missing or failing; the least recently asked for go first. */
-const maxRemembered = 10_000
-
 interface Absence {
   readonly until: number
   /** Undefined: the provider said that it is missing. Else why the first fetch failed. */
@@ -19,10 +16,12 @@ interface Absence {
  */
 export class Absences {
   readonly #clock: Clock
-  readonly #names = new LRUCache<string, Absence>({ max: maxRemembered })
+  #names: LRUCache<string, Absence>
 
-  constructor(clock: Clock) {
+  /** @param max how many names are remembered; the least recently asked for go first */
+  constructor(clock: Clock, max: number) {
     this.#clock = clock
+    this.#names = new LRUCache({ max })
   }
 
   missing(name: string, forMs: number): void {
@@ -40,6 +39,16 @@ export class Absences {
 
   forget(name: string): void {
     this.#names.delete(name)
+  }
+
+  /** Remembers no more than `max` from now on, and of those names only that are still to be `kept`. */
+  keep(max: number, kept: (name: string) => boolean): void {
+    const before = this.#names
+    this.#names = new LRUCache({ max })
+    for (const name of before.rkeys()) {
+      const absence = before.peek(name)
+      if (absence !== undefined && kept(name)) this.#names.set(name, absence)
+    }
   }
 
   /** What a reader is told while the absence is remembered; undefined when it is time to ask again. */

@@ -6,8 +6,18 @@ const firstCeiling = 1_000
 const shortestDelay = 100
 /** No ceiling is above this, in milliseconds, whatever the refresh interval. */
 const highestCeiling = 5 * 60_000
+/** Nor above this where somebody is refused a declared secret until an attempt succeeds. */
+const highestCeilingAwaited = 30_000
+/** The least that a value's approaching end shortens a wait to, in milliseconds. */
+const shortestBeforeEnd = 1_000
 /** A backend that asks for more than this, in milliseconds, is not taken at its word: an outage must end some time. */
 export const longestRetryAfter = 60 * 60_000
+/** For how long a provider is left alone that asks for fewer calls and does not say for how long, in milliseconds. */
+export const pauseWhenThrottled = 1_000
+/** Over how long the units of a provider come back at the most, in milliseconds, once it may be asked again. */
+const widestSpread = 150_000
+/** And those that bring what somebody is refused. */
+const widestSpreadAwaited = 2_000
 
 /**
  * How long to wait before the next attempt, in milliseconds: exponential with full jitter, from 1 s to
@@ -24,16 +34,61 @@ export function backoffDelay(
 ): number {
   const cap = Math.min(refreshMs, highestCeiling)
   const ceiling = Math.min(cap, firstCeiling * 2 ** Math.min(attempt - 1, 30))
-  const jittered = Math.max(shortestDelay, random() * ceiling)
+  return notBefore(Math.max(shortestDelay, random() * ceiling), retryAfterMs)
+}
+
+/** A delay that honours Retry-After, of which an hour is believed. All in milliseconds. */
+export function notBefore(delayMs: number, retryAfterMs: number | undefined): number {
   // Compared rather than passed to Math.max: a NaN would put the next attempt off for ever.
-  if (retryAfterMs === undefined || !(retryAfterMs > jittered)) return jittered
+  if (retryAfterMs === undefined || !(retryAfterMs > delayMs)) return delayMs
   return Math.min(retryAfterMs, longestRetryAfter)
 }
 
+/** The ceiling for the backoff of an interval, in milliseconds: lower where somebody is refused meanwhile. */
+export function backoffCap(intervalMs: number, isAwaited: boolean): number {
+  return Math.min(intervalMs, isAwaited ? highestCeilingAwaited : highestCeiling)
+}
+
 /**
- * When to refresh after a success, in milliseconds from the fetch: a little before the interval ends, so that a healthy
- * secret never turns stale between two refreshes, and by a random amount, so that many sidecars do not stay in step.
+ * A delay that leaves room for another attempt before a value's end: half of what is left at the most. What is over
+ * already shortens nothing.
+ */
+export function beforeEnd(delayMs: number, leftMs: number): number {
+  return leftMs > 0 ? Math.min(delayMs, Math.max(shortestBeforeEnd, leftMs / 2)) : delayMs
+}
+
+/**
+ * When to refresh after a success, in milliseconds from it: a little before the interval ends (0.81 to 0.99 of it), so
+ * that a healthy secret never turns stale between two refreshes, and by a random amount, so that many sidecars do not
+ * stay in step.
  */
 export function refreshDelay(intervalMs: number, random: Random): number {
-  return intervalMs * (0.8 + 0.15 * random())
+  return intervalMs * 0.9 * (0.9 + 0.2 * random())
+}
+
+/**
+ * When to refresh after the first success, in milliseconds from it: anywhere in the interval, so that sidecars which
+ * were deployed together, and the secrets of each, are spread over all of it from then on.
+ */
+export function firstRefreshDelay(intervalMs: number, random: Random): number {
+  return intervalMs * 0.9 * (0.02 + 0.98 * random())
+}
+
+/**
+ * Over how long the units of a provider come back, in milliseconds, that were refused by us while it was left alone: a
+ * thousand sidecars with twenty secrets each would else end an outage with a stampede.
+ */
+export function returnSpread(intervalMs: number, isAwaited: boolean): number {
+  return Math.min(intervalMs / 2, isAwaited ? widestSpreadAwaited : widestSpread)
+}
+
+/**
+ * How long it takes at the most until a secret is asked for again after its backend has become healthy, in milliseconds,
+ * counted from the end of the last call that failed: the backoff, or the breaker's next probe and the way back after it.
+ * A Retry-After that the backend gave before comes on top, and so does the time for which its calls hang.
+ *
+ * @param longestProbeGapMs between two probes of the provider's circuit breaker
+ */
+export function longestRecovery(refreshMs: number, longestProbeGapMs: number): number {
+  return backoffCap(refreshMs, false) + longestProbeGapMs + returnSpread(refreshMs, false)
 }

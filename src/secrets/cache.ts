@@ -1,88 +1,100 @@
-import { LRUCache } from 'lru-cache'
 import { Absences } from './absences.ts'
 import type { Clock } from './clock.ts'
+import type { Bounds } from './discovered.ts'
+import { Discovered, sizeOf } from './discovered.ts'
 import type { Confirmation } from './entry.ts'
-import { Entry } from './entry.ts'
+import { Entry, isSamePlace } from './entry.ts'
 import type { SecretsObserver } from './observer.ts'
-import type { Fetched, ProviderError } from './provider.ts'
-import type { Reading, SecretState, SecretStatus } from './reading.ts'
-import type { Match, Rule, Rules } from './rules.ts'
-import { isPattern } from './rules.ts'
-import type { SecretValue } from './secret.ts'
-import { contentVersion, headerSafeVersion, Secret } from './secret.ts'
+import type { Fetched, Lease, ProviderError } from './provider.ts'
+import { Readiness } from './readiness.ts'
+import type { Reading, SecretStatus } from './reading.ts'
+import { isStillCovered, patternsOf, regroup } from './regroup.ts'
+import type { Rendition } from './rendition.ts'
+import { isSame, versionOf } from './rotation.ts'
+import type { Match, Rules } from './rules.ts'
+import { Secret } from './secret.ts'
+import { Sleep } from './sleep.ts'
 import { StateChanges } from './state-changes.ts'
 import { Sweeps } from './sweeps.ts'
+import { Wiper } from './wiper.ts'
 
-export interface CacheOptions {
+/** What a changed configuration changes while the sidecar runs. */
+export interface CacheSettings extends Bounds {
   readonly rules: Rules
-  readonly clock: Clock
-  readonly observer: SecretsObserver
   /** Bounds on pattern secrets; declared ones are bounded by the configuration and never evicted. */
   readonly maxEntries: number
   readonly maxBytes: number
   /** How long "missing" is remembered of a pattern secret, in milliseconds. */
   readonly missingTtlMs: number
+  /** How many names of pattern secrets are remembered as missing or failing. Default: 10,000. */
+  readonly maxMissing?: number
+}
+
+export interface CacheOptions extends CacheSettings {
+  readonly clock: Clock
+  readonly observer: SecretsObserver
   /** Called when a pattern secret was evicted: it needs no refreshing any more. */
   readonly onEvicted?: (match: Match) => void
 }
 
-export type StoreOutcome = 'loaded' | 'rotated' | 'unchanged' | 'too-large'
+/** `unwanted`: the configuration has changed since it was asked for. */
+export type StoreOutcome = 'loaded' | 'rotated' | 'unchanged' | 'too-large' | 'unwanted'
 
-/** What an entry costs beside its value, in bytes, by measurement of 10,000 of them; keeps tiny secrets from being free. */
-const entryOverhead = 1_024
+const defaultMaxMissing = 10_000
 
 /** The in-memory store of secrets: the only thing that the rest of the program reads from. A read never waits. */
 export class SecretCache {
-  readonly #rules: Rules
   readonly #clock: Clock
   readonly #observer: SecretsObserver
-  readonly #missingTtlMs: number
-  readonly #declared = new Map<string, Entry>()
-  readonly #discovered: LRUCache<string, Entry>
+  readonly #discovered: Discovered
   readonly #absences: Absences
-  readonly #maxBytes: number
   readonly #sweeps: Sweeps
   readonly #changes: StateChanges
-  readonly #required: readonly Entry[]
-  readonly #requiredPatterns: readonly Rule[]
-  /** Names of required secrets that were never loaded. */
-  readonly #awaited: Set<string>
+  readonly #readiness: Readiness
+  readonly #wiper = new Wiper()
+  #rules: Rules
+  #missingTtlMs: number
+  #declared: Map<string, Entry>
   #declaredBytes = 0
+  #sleep: Sleep | undefined
 
   constructor(options: CacheOptions) {
-    this.#rules = options.rules
-    this.#clock = options.clock
-    this.#observer = options.observer
-    this.#missingTtlMs = options.missingTtlMs
-    this.#maxBytes = options.maxBytes
-    this.#absences = new Absences(options.clock)
-    this.#sweeps = new Sweeps(options.clock, options.missingTtlMs)
-    this.#changes = new StateChanges(options.clock, options.observer)
-    for (const match of options.rules.declared) this.#declared.set(match.name, new Entry(match))
-    this.#required = [...this.#declared.values()].filter((entry) => entry.match.rule.required)
-    this.#requiredPatterns = options.rules.patterns.filter((rule) => rule.required)
-    this.#awaited = new Set(this.#required.map((entry) => entry.match.name))
-    this.#discovered = new LRUCache({
-      max: options.maxEntries,
-      maxSize: options.maxBytes,
-      sizeCalculation: sizeOf,
-      dispose: (entry, name, reason) => {
-        if (reason === 'set') return
-        this.#changes.forget(name)
-        if (reason !== 'evict') return
-        this.#sweeps.evicted(entry.match)
-        options.onEvicted?.(entry.match)
-      },
+    const { rules, clock, observer, missingTtlMs, maxMissing = defaultMaxMissing } = options
+    this.#rules = rules
+    this.#clock = clock
+    this.#observer = observer
+    this.#missingTtlMs = missingTtlMs
+    this.#absences = new Absences(clock, maxMissing)
+    this.#sweeps = new Sweeps(clock, missingTtlMs)
+    this.#changes = new StateChanges(clock, observer)
+    this.#declared = regroup([], [], rules).declared
+    this.#discovered = new Discovered(options, (entry) => {
+      this.#evict(entry)
+      options.onEvicted?.(entry.match)
     })
+    this.#readiness = new Readiness((provider) => this.#sweeps.has(provider))
+    this.#readiness.expect(this.#declared.values(), rules.patterns)
   }
 
-  /** The answer to a read, by what is held now. */
+  /** The answer to a read, by what is held now. Good for this turn of the event loop: after waiting, read again. */
   read(name: string): Reading {
     const entry = this.#declared.get(name) ?? this.#discovered.get(name)
-    if (entry !== undefined) return entry.read(this.#clock.now())
+    if (entry !== undefined) {
+      const reading = entry.read(this.#clock.now())
+      return this.#sleep === undefined ? reading : this.#sleep.excuse(entry, reading, this.#clock.now())
+    }
     const match = this.#rules.find(name)
     if (match === undefined) return { kind: 'not-found' }
     return this.#absences.read(name) ?? { kind: this.#sweeps.ruleOut(match) ? 'not-found' : 'undiscovered' }
+  }
+
+  /**
+   * The process was suspended. Until `until`, what has expired since and had not before reads as such.
+   *
+   * @param since when it was last seen awake; both on the monotonic clock
+   */
+  overslept(since: number, until: number): void {
+    this.#sleep = new Sleep(since, until)
   }
 
   /** What is held of a secret, for the refresher. Does not count as a use of it. */
@@ -113,40 +125,49 @@ export class SecretCache {
 
   /** Whether every required secret was loaded once, and every list of a required pattern. Cheap: asked after each call. */
   get loadedRequired(): boolean {
-    return this.#awaited.size === 0 && this.#requiredPatterns.every((rule) => this.#sweeps.has(rule.provider))
+    return this.#readiness.loadedOnce
   }
 
   /** How the required secrets stand, for health. A required pattern is loaded, and held, once its provider has listed it. */
   get required(): { loadedOnce: boolean; held: boolean } {
-    const loadedOnce = this.loadedRequired
-    const now = this.#clock.now()
-    const held = this.#required.every((entry) => isServed(entry.state(now)))
-    return { loadedOnce, held: loadedOnce && held }
+    return { loadedOnce: this.#readiness.loadedOnce, held: this.#readiness.held(this.#clock.now()) }
   }
 
   /** How many secrets are held, and their size with what belongs to them, in bytes. */
   stats(): { entries: number; bytes: number } {
     let entries = this.#discovered.size
     for (const entry of this.#declared.values()) if (entry.held !== undefined) entries += 1
-    return { entries, bytes: this.#declaredBytes + (this.#discovered.calculatedSize ?? 0) }
+    return { entries, bytes: this.#declaredBytes + this.#discovered.bytes }
   }
 
-  /** Takes in what a fetch brought for a secret. Unchanged content costs no new rendering. */
+  /**
+   * Takes in what a fetch brought for a secret. Unchanged content costs no new rendering. The value is the cache's own
+   * from then on: it overwrites it where it does not hold it, and once it holds it no longer.
+   */
   store(match: Match, fetched: Fetched, confirmation: Confirmation): StoreOutcome {
+    const outcome = this.#take(match, fetched, confirmation)
+    const isHeld = this.entry(match.name)?.held?.secret.isOf(fetched.value) === true
+    if (!isHeld && outcome !== 'loaded' && outcome !== 'rotated') fetched.value.wipe()
+    return outcome
+  }
+
+  #take(match: Match, fetched: Fetched, confirmation: Confirmation): StoreOutcome {
+    if (!this.#isCurrent(match)) return 'unwanted'
     const entry = this.entry(match.name) ?? new Entry(match)
     const previous = entry.held
     if (previous !== undefined && isSame(previous, fetched)) {
-      entry.confirm(confirmation)
+      entry.confirm(fetched, confirmation)
       this.#changes.settle(entry)
       return 'unchanged'
     }
     // Before anything is changed: what is held of it stays, as after any fetch that brought nothing fit to hold.
-    if (!entry.declared && sizeWith(match, fetched.value) > this.#maxBytes) return 'too-large'
+    if (!entry.declared && !this.#discovered.fits(match, fetched.value)) return 'too-large'
     const version = versionOf(match.name, fetched, previous)
     const before = sizeOf(entry)
-    entry.hold(new Secret(match.name, version, fetched.value), fetched.version, confirmation)
-    this.#awaited.delete(match.name)
-    this.#keep(entry, before)
+    this.#discard(entry.hold(new Secret(match.name, version, fetched.value), fetched, confirmation))
+    this.#readiness.loaded(match.name)
+    if (entry.declared) this.#declaredBytes += sizeOf(entry) - before
+    else this.#discovered.put(entry)
     this.#absences.forget(match.name)
     const event = { secret: match.name, provider: match.rule.provider, version, declared: entry.declared }
     if (previous === undefined) this.#observer.loaded(event)
@@ -155,35 +176,46 @@ export class SecretCache {
     return previous === undefined ? 'loaded' : 'rotated'
   }
 
-  #keep(entry: Entry, sizeBefore: number): void {
-    const { name } = entry.match
-    if (entry.declared) {
-      this.#declaredBytes += sizeOf(entry) - sizeBefore
-      return
-    }
-    // lru-cache measures an object once: without this, one that grew in place would still count as what it was.
-    this.#discovered.delete(name)
-    this.#discovered.set(name, entry)
+  /** The lease of what is held was renewed: the value lives on from the question on, for the new lease. */
+  renewed(match: Match, lease: Lease, confirmation: Confirmation): void {
+    const entry = this.entry(match.name)
+    if (entry?.held === undefined || !this.#isCurrent(match)) return
+    entry.renew(lease, confirmation)
+    this.#changes.settle(entry)
   }
 
   /** The provider said that the secret is missing: it is served no longer, at once. */
   drop(match: Match): void {
+    if (!this.#isCurrent(match)) return
     const { name } = match
     const entry = this.entry(name)
-    if (!isPattern(match.rule.name)) this.#dropDeclared(entry)
-    else {
+    if (entry?.declared !== true) {
       this.#discovered.delete(name)
       this.#absences.missing(name, this.#missingTtlMs)
     }
-    if (entry !== undefined) this.#changes.report(entry, 'missing')
+    if (entry === undefined) return
+    if (entry.declared) this.#declaredBytes -= sizeOf(entry)
+    this.#discard(entry.drop())
+    this.#changes.forget(name)
+    this.#changes.report(entry, 'missing')
   }
 
-  #dropDeclared(entry: Entry | undefined): void {
-    if (entry === undefined) return
-    const before = sizeOf(entry)
-    entry.drop()
-    this.#declaredBytes += sizeOf(entry) - before
+  /** Whether a match is one by the rules that hold now: what was asked for before they changed may still arrive. */
+  #isCurrent(match: Match): boolean {
+    const now = this.entry(match.name)?.match
+    if (now?.rule === match.rule) return true
+    const found = this.#rules.find(match.name)
+    return found !== undefined && isSamePlace(found, match)
+  }
+
+  #evict(entry: Entry): void {
     this.#changes.forget(entry.match.name)
+    this.#sweeps.evicted(entry.match)
+    this.#discard(entry.release())
+  }
+
+  #discard(rendition: Rendition | undefined): void {
+    this.#wiper.discard(rendition)
   }
 
   /** A first fetch of a pattern secret failed: nobody asks the provider again before `retryMs` have passed. */
@@ -211,40 +243,50 @@ export class SecretCache {
     this.#sweeps.swept(provider, { at, unheld })
   }
 
+  /**
+   * Other rules and bounds hold from now on. What they still name is kept, and served until the place that they name has
+   * answered; what they name no longer is overwritten, and told as `missing`, which is what its readers see. The refresher
+   * is told of nothing that goes here: it applies the same rules next, and asks what is held.
+   */
+  apply(settings: CacheSettings): void {
+    // By the rules so far: what was ready stays ready.
+    void this.#readiness.loadedOnce
+    const { rules, missingTtlMs, maxMissing = defaultMaxMissing } = settings
+    const before = this.#rules
+    const { declared, discovered, gone } = regroup(this.#declared.values(), this.#discovered.values(), rules)
+    this.#rules = rules
+    this.#missingTtlMs = missingTtlMs
+    this.#declared = declared
+    this.#declaredBytes = 0
+    for (const entry of declared.values()) this.#declaredBytes += sizeOf(entry)
+    this.#absences.keep(maxMissing, (name) => isStillCovered(name, before, rules))
+    this.#sweeps.keep(
+      missingTtlMs,
+      (provider) => patternsOf(before, provider) === patternsOf(rules, provider),
+    )
+    for (const entry of this.#discovered.replace(settings, discovered)) this.#evict(entry)
+    for (const entry of gone) this.#forget(entry)
+    for (const entry of this.#entries()) this.#changes.settle(entry)
+    this.#readiness.expect(declared.values(), rules.patterns)
+  }
+
+  #forget(entry: Entry): void {
+    this.#changes.forget(entry.match.name)
+    this.#discard(entry.release())
+    // Of what was never loaded nothing was ever told.
+    if (entry.reported !== 'not-loaded') this.#changes.report(entry, 'missing')
+  }
+
   /** Overwrites all values. Only at the end, when nobody is being answered any more. */
   close(): void {
     this.#changes.close()
-    for (const entry of this.#entries()) entry.wipe()
-    this.#discovered.clear()
+    for (const entry of this.#entries()) this.#discard(entry.release())
+    this.#discovered.replace({ maxEntries: 1, maxBytes: 1 }, [])
+    this.#wiper.flush()
   }
 
   *#entries(): Generator<Entry> {
     yield* this.#declared.values()
     yield* this.#discovered.values()
   }
-}
-
-function isServed(state: SecretState): boolean {
-  return state === 'fresh' || state === 'stale'
-}
-
-function sizeOf(entry: Entry): number {
-  return entry.held === undefined ? 0 : sizeWith(entry.match, entry.held.secret)
-}
-
-function sizeWith({ name }: Match, value: Pick<SecretValue, 'byteLength'>): number {
-  return value.byteLength + name.length + entryOverhead
-}
-
-/** A rotation is a new version or, where the provider gives none, new content. */
-function isSame(held: NonNullable<Entry['held']>, fetched: Fetched): boolean {
-  return held.providerVersion === fetched.version && held.secret.hasValue(fetched.value)
-}
-
-function versionOf(name: string, fetched: Fetched, previous: Entry['held']): string {
-  if (fetched.version === undefined) return contentVersion(name, fetched.value)
-  const version = headerSafeVersion(fetched.version)
-  // A backend that changes the value under one version would else never reach a caller who compares versions.
-  const reused = previous !== undefined && previous.providerVersion === fetched.version
-  return reused ? `${version.slice(0, 100)}+${contentVersion(name, fetched.value)}` : version
 }

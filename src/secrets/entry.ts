@@ -1,4 +1,5 @@
-import type { ProviderError } from './provider.ts'
+import { leaseOf, lifetimeOf } from './lifetime.ts'
+import type { Fetched, Lease, ProviderError } from './provider.ts'
 import type { Reading, SecretState, SecretStatus } from './reading.ts'
 import { Rendition } from './rendition.ts'
 import type { Match } from './rules.ts'
@@ -16,17 +17,25 @@ interface Held {
   /** When the fetch began that last confirmed it, on the monotonic clock and on the wall clock. */
   confirmedAt: number
   confirmedAtWall: number
-  /** How long it is fresh, in milliseconds: the rule's refresh interval, or the provider's shorter ttl. */
+  /** How long the provider calls it good for, in milliseconds. */
+  ttlMs: number | undefined
+  /** Where it lives only for a time, counted from `confirmedAt`. */
+  lease: Lease | undefined
+  /** How long the lease was that the last fetch brought, in milliseconds: renewals may bring ever shorter ones. */
+  firstLeaseMs: number | undefined
+  /** How long it is fresh, and how long it is served at all, in milliseconds from `confirmedAt` (`lifetime.ts`). */
   freshMs: number
+  servedMs: number
 }
 
-/** How a fetch looks from a secret that it confirmed or brought. */
+/** When a fetch began, on the monotonic clock and on the wall clock: a value is as old as the question, not as the answer. */
 export interface Confirmation {
-  /** When the fetch began, on the monotonic clock: a value is as old as the question, not as the answer. */
   readonly at: number
   readonly atWall: number
-  readonly freshMs: number
 }
+
+/** What a fetch says of how long a value lives. */
+type Lasting = Pick<Fetched, 'ttlMs' | 'lease'>
 
 /** Where the refresher stands with a secret; it sets this and the entry only shows it. */
 export interface Attempts {
@@ -40,63 +49,128 @@ export interface Attempts {
 
 /** One secret of the cache, with its state: all arithmetic on ages is here. */
 export class Entry {
-  readonly match: Match
-  readonly declared: boolean
   readonly attempts: Attempts = { nextAt: undefined, lastFailure: undefined, lastError: undefined }
   /** The state that was last reported to the observer. */
   reported: SecretState = 'not-loaded'
+  /** Whether a value was ever held. */
+  wasLoaded = false
+  #match: Match
   #held: Held | undefined
   #missing = false
 
   constructor(match: Match) {
-    this.match = match
-    this.declared = !isPattern(match.rule.name)
+    this.#match = match
+  }
+
+  get match(): Match {
+    return this.#match
+  }
+
+  /** Named in the configuration itself rather than covered by a pattern. */
+  get declared(): boolean {
+    return !isPattern(this.#match.rule.name)
   }
 
   get held(): Held | undefined {
     return this.#held
   }
 
-  hold(secret: Secret, providerVersion: string | undefined, confirmation: Confirmation): void {
-    const { at, atWall, freshMs } = confirmation
+  /** @returns what was held before, to be overwritten */
+  hold(secret: Secret, fetched: Omit<Fetched, 'value'>, { at, atWall }: Confirmation): Rendition | undefined {
+    const replaced = this.#held?.rendition
+    const lease = leaseOf(fetched)
     this.#held = {
       secret,
       rendition: new Rendition(secret, atWall),
-      providerVersion,
+      providerVersion: fetched.version,
       fetchedAt: atWall,
       confirmedAt: at,
       confirmedAtWall: atWall,
-      freshMs,
+      ttlMs: fetched.ttlMs,
+      lease,
+      firstLeaseMs: lease?.durationMs,
+      ...lifetimeOf(this.#match.rule, fetched.ttlMs, lease),
     }
+    this.#missing = false
+    this.wasLoaded = true
+    return replaced
+  }
+
+  /** A fetch brought what is held already. */
+  confirm(lasting: Lasting, confirmation: Confirmation): void {
+    const held = this.#held
+    if (held === undefined) return
+    held.ttlMs = lasting.ttlMs
+    held.firstLeaseMs = leaseOf(lasting)?.durationMs
+    this.#lastFrom(held, lasting, confirmation)
+  }
+
+  /** The lease was renewed, and the value lives on. */
+  renew(lease: Lease, confirmation: Confirmation): void {
+    if (this.#held !== undefined) this.#lastFrom(this.#held, { lease }, confirmation)
+  }
+
+  #lastFrom(held: Held, lasting: Pick<Fetched, 'lease'>, { at, atWall }: Confirmation): void {
+    held.confirmedAt = at
+    held.confirmedAtWall = atWall
+    held.lease = leaseOf(lasting)
+    this.#retime(held)
+  }
+
+  /**
+   * Another rule names the secret from now on, or the same one with other times. What is held stays until the place that
+   * the rule names has answered.
+   */
+  reassign(match: Match): void {
+    const moved = !isSamePlace(this.#match, match)
+    this.#match = match
+    if (this.#held !== undefined) this.#retime(this.#held)
+    if (!moved) return
+    Object.assign(this.attempts, { nextAt: undefined, lastFailure: undefined, lastError: undefined })
+    // That the old place has nothing says nothing of the new one.
+    if (this.#missing) this.reported = 'not-loaded'
     this.#missing = false
   }
 
-  confirm({ at, atWall, freshMs }: Confirmation): void {
-    if (this.#held === undefined) return
-    this.#held.confirmedAt = at
-    this.#held.confirmedAtWall = atWall
-    this.#held.freshMs = freshMs
+  #retime(held: Held): void {
+    const { freshMs, servedMs } = lifetimeOf(this.#match.rule, held.ttlMs, held.lease)
+    held.freshMs = freshMs
+    held.servedMs = servedMs
   }
 
-  drop(): void {
-    this.#held = undefined
+  /** The provider says that there is no such secret. @returns what was held, to be overwritten */
+  drop(): Rendition | undefined {
     this.#missing = true
+    return this.release()
+  }
+
+  /** Lets go of what is held. @returns it, to be overwritten */
+  release(): Rendition | undefined {
+    const released = this.#held?.rendition
+    this.#held = undefined
+    return released
   }
 
   state(now: number): SecretState {
     if (this.#held === undefined) return this.#missing ? 'missing' : 'not-loaded'
     const age = now - this.#held.confirmedAt
-    if (age > this.match.rule.maxStaleMs) return 'expired'
+    if (age > this.#held.servedMs) return 'expired'
     return age > this.#held.freshMs ? 'stale' : 'fresh'
   }
 
   /** When the state changes by time alone, on the monotonic clock. */
   nextChange(now: number): number | undefined {
     if (this.#held === undefined) return undefined
-    const { confirmedAt, freshMs } = this.#held
+    const { confirmedAt, freshMs, servedMs } = this.#held
     // A boundary still counts as before it, so the change is a moment after it.
-    const boundaries = [confirmedAt + freshMs + 1, confirmedAt + this.match.rule.maxStaleMs + 1]
+    const boundaries = [confirmedAt + freshMs + 1, confirmedAt + servedMs + 1]
     return boundaries.find((time) => time > now)
+  }
+
+  /** Whether the value that is held now was held at `since` already, on the monotonic clock, and had not expired. */
+  wasServedAt(since: number): boolean {
+    const held = this.#held
+    return held !== undefined && held.confirmedAt <= since && since - held.confirmedAt <= held.servedMs
   }
 
   read(now: number): Reading {
@@ -116,7 +190,7 @@ export class Entry {
 
   /** @param wall now on the wall clock, to say in its terms what lies ahead on the monotonic one */
   status(now: number, wall: number): SecretStatus {
-    const { rule, name } = this.match
+    const { rule, name } = this.#match
     const held = this.#held
     return {
       name,
@@ -128,14 +202,13 @@ export class Entry {
       fetchedAt: held?.fetchedAt,
       confirmedAt: held?.confirmedAtWall,
       ageMs: held === undefined ? undefined : now - held.confirmedAt,
-      expiresAt: held === undefined ? undefined : wall + (held.confirmedAt + rule.maxStaleMs - now),
+      expiresAt: held === undefined ? undefined : wall + (held.confirmedAt + held.servedMs - now),
       nextRefreshAt: this.attempts.nextAt === undefined ? undefined : wall + (this.attempts.nextAt - now),
     }
   }
+}
 
-  wipe(): void {
-    this.#held?.rendition.wipe()
-    this.#held?.secret.wipe()
-    this.#held = undefined
-  }
+/** Whether two matches of one name ask the same place for the same thing. */
+export function isSamePlace({ rule: a, key }: Match, { rule: b, key: otherKey }: Match): boolean {
+  return a.provider === b.provider && key === otherKey && a.field === b.field
 }

@@ -1,36 +1,43 @@
 import type { SecretCache } from './cache.ts'
+import type { Confirmation } from './entry.ts'
 import { pickField } from './field.ts'
+import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome, SecretOutcome } from './outcome.ts'
 import type { Fetched } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Match, Rules } from './rules.ts'
 import { SecretValue } from './secret.ts'
+import { Shrinkage } from './shrinkage.ts'
 import type { Brought } from './source.ts'
 import type { Unit } from './unit.ts'
 
-/** A provider's ttl below this, in milliseconds, would have us ask without pause. */
-const shortestTtl = 1_000
-
-/** When a call began, on the monotonic clock and on the wall clock: what it brought is as old as the question. */
-export interface Began {
-  readonly at: number
-  readonly atWall: number
-}
+/** When a call began: what it brought is as old as the question. */
+export type Began = Confirmation
 
 /** Takes what a call brought into the cache: which secrets it means, and what each of them makes of it. */
 export class Intake {
-  readonly #rules: Rules
   readonly #cache: SecretCache
+  readonly #shrinkage: Shrinkage
+  #rules: Rules
 
-  constructor(rules: Rules, cache: SecretCache) {
+  constructor(rules: Rules, cache: SecretCache, observer: SecretsObserver) {
     this.#rules = rules
     this.#cache = cache
+    this.#shrinkage = new Shrinkage(observer, (name) => this.#isHeld(name))
+  }
+
+  /** Other rules hold from now on. */
+  apply(rules: Rules): void {
+    this.#rules = rules
+    const asked = new Set(rules.patterns.map(({ provider }) => provider))
+    for (const { rule } of rules.declared) asked.add(rule.provider)
+    this.#shrinkage.keep((provider) => asked.has(provider))
   }
 
   /** One key was asked for. */
   takeKey(unit: Unit, brought: Brought, began: Began): RunOutcome {
     const secrets = new Map<string, SecretOutcome>()
-    for (const match of unit.matches.values()) secrets.set(match.name, this.#take(match, brought, began))
+    this.#give([...unit.matches.values()], brought, began, secrets)
     return { secrets }
   }
 
@@ -39,33 +46,96 @@ export class Intake {
     const secrets = new Map<string, SecretOutcome>()
     if (answer instanceof ProviderError) return { secrets, failure: answer }
     const provider = unit.source.name
-    const take = (match: Match, brought: Brought): void => {
-      secrets.set(match.name, this.#take(match, brought, began))
+    const claims = this.#claims(unit, answer)
+    const absent = this.#absent(unit, answer, claims)
+    // Before anything is taken in: what is new is not held yet, and may have something evicted that is.
+    const doubt = this.#doubt(unit, absent, began)
+    for (const [key, brought] of answer) this.#give(claims.get(key) ?? [], brought, began, secrets)
+    if (doubt !== undefined) {
+      // It says nothing of what it lacks, whether that is held or was never heard of.
+      for (const { name } of absent) secrets.set(name, doubt)
+      return { secrets, failure: doubt }
     }
-    for (const match of unit.matches.values()) take(match, answer.get(match.key) ?? notListed(match))
-    for (const [key, brought] of answer) {
-      for (const match of this.#rules.discover(provider, key)) take(match, brought)
-    }
-    for (const match of this.#cache.discovered(provider)) {
-      if (!secrets.has(match.name)) take(match, notListed(match))
-    }
+    for (const match of absent) secrets.set(match.name, this.#take(match, notListed(match), began))
     this.#cache.swept(provider, began.at, listed(secrets))
     return { secrets }
   }
 
-  #take(match: Match, brought: Brought, { at, atWall }: Began): SecretOutcome {
+  /** The secrets that each key of a list stands for. */
+  #claims(unit: Unit, answer: ReadonlyMap<string, Brought>): Map<string, Match[]> {
+    const claims = new Map<string, Match[]>()
+    for (const match of unit.matches.values()) {
+      const claimants = claims.get(match.key)
+      if (claimants === undefined) claims.set(match.key, [match])
+      else claimants.push(match)
+    }
+    for (const key of answer.keys()) {
+      const discovered = [...this.#rules.discover(unit.source.name, key)]
+      if (discovered.length > 0) claims.set(key, [...(claims.get(key) ?? []), ...discovered])
+    }
+    return claims
+  }
+
+  /** What a list should name and does not: declared secrets, and discovered ones that are held. */
+  #absent(
+    unit: Unit,
+    answer: ReadonlyMap<string, Brought>,
+    claims: ReadonlyMap<string, readonly Match[]>,
+  ): Match[] {
+    const absent = [...unit.matches.values()].filter(({ key }) => !answer.has(key))
+    for (const match of this.#cache.discovered(unit.source.name)) {
+      const isListed =
+        answer.has(match.key) && claims.get(match.key)?.some(({ name }) => name === match.name) === true
+      if (!isListed) absent.push(match)
+    }
+    return absent
+  }
+
+  #doubt(unit: Unit, absent: readonly Match[], { at }: Began): ProviderError | undefined {
+    const provider = unit.source.name
+    const declared = unit.matches.keys().filter((name) => this.#isHeld(name))
+    const held = [...declared].length + this.#cache.discovered(provider).length
+    const vanished = new Set(absent.map(({ name }) => name).filter((name) => this.#isHeld(name)))
+    let intervalMs = Number.POSITIVE_INFINITY
+    for (const rule of [
+      ...unit.matches.values().map((match) => match.rule),
+      ...this.#rules.patternsOf(provider),
+    ])
+      intervalMs = Math.min(intervalMs, rule.refreshMs)
+    return this.#shrinkage.judge({ provider, at, held, vanished, intervalMs })
+  }
+
+  #isHeld(name: string): boolean {
+    return this.#cache.entry(name)?.held !== undefined
+  }
+
+  /** Each of the secrets that a key stands for gets a value of its own, since each will be overwritten at its own time. */
+  #give(
+    matches: readonly Match[],
+    brought: Brought,
+    began: Began,
+    secrets: Map<string, SecretOutcome>,
+  ): void {
+    const isShared = matches.length !== 1 && !(brought instanceof ProviderError)
+    for (const match of matches) {
+      const own = isShared ? { ...brought, value: brought.value.copy() } : brought
+      secrets.set(match.name, this.#take(match, own, began))
+    }
+    if (isShared) brought.value.wipe()
+  }
+
+  #take(match: Match, brought: Brought, began: Began): SecretOutcome {
     const picked = brought instanceof ProviderError ? brought : pick(match, brought)
     if (picked instanceof ProviderError) {
       if (picked.kind !== 'missing') return picked
       this.#cache.drop(match)
       return 'missing'
     }
-    const ttlMs = Math.max(shortestTtl, picked.ttlMs ?? Number.POSITIVE_INFINITY)
-    const outcome = this.#cache.store(match, picked, {
-      at,
-      atWall,
-      freshMs: Math.min(match.rule.refreshMs, ttlMs),
-    })
+    const outcome = this.#cache.store(match, picked, began)
+    if (outcome === 'unwanted') {
+      const message = `the configuration changed while "${match.name}" was being fetched`
+      return new ProviderError('unavailable', 'aborted', message)
+    }
     if (outcome !== 'too-large') return outcome
     return new ProviderError(
       'unavailable',
@@ -83,12 +153,13 @@ function notListed({ rule, key }: Match): ProviderError {
   return new ProviderError('missing', 'not-found', `${rule.provider} does not list "${key}"`)
 }
 
-/** The rule's field of what was fetched, where the rule names one. */
+/** The rule's field of what was fetched, where the rule names one; the whole is overwritten then. */
 function pick({ rule, key }: Match, fetched: Fetched): Fetched | ProviderError {
   if (rule.field === undefined) return fetched
   const text = fetched.value.isText
     ? pickField(fetched.value.reveal().toString('utf8'), rule.field)
     : undefined
+  fetched.value.wipe()
   if (text === undefined) {
     // Not *missing*: what is held stays, since a value in another shape is a mistake rather than a deletion.
     const message = `${rule.provider}: the value of "${key}" is no JSON with a field "${rule.field}"`

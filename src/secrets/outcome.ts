@@ -10,6 +10,8 @@ export interface RunOutcome {
   readonly secrets: ReadonlyMap<string, SecretOutcome>
   /** Why the call as a whole brought nothing, for whichever secret. */
   readonly failure?: ProviderError
+  /** When the provider was called, on the monotonic clock; undefined where it was not. */
+  readonly calledAt?: number | undefined
 }
 
 export function outcomeOf({ secrets, failure }: RunOutcome, name: string): SecretOutcome {
@@ -18,8 +20,16 @@ export function outcomeOf({ secrets, failure }: RunOutcome, name: string): Secre
 
 /** What runs end with once the sidecar stops. */
 export function stopping(): RunOutcome {
-  const failure = new ProviderError('unavailable', 'aborted', 'the sidecar is stopping')
-  return { secrets: new Map(), failure }
+  return givenUp('the sidecar is stopping')
+}
+
+/** What a run ends with whose secrets are no longer asked for there. */
+export function detached(): RunOutcome {
+  return givenUp('the configuration changed while it was being fetched: ask again')
+}
+
+function givenUp(message: string): RunOutcome {
+  return { secrets: new Map(), failure: new ProviderError('unavailable', 'aborted', message) }
 }
 
 export function firstError({ secrets }: RunOutcome): ProviderError | undefined {

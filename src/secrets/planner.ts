@@ -1,11 +1,42 @@
-import { backoffDelay, refreshDelay } from './backoff.ts'
+import type { Urgency } from './ask.ts'
+import {
+  backoffCap,
+  backoffDelay,
+  beforeEnd,
+  firstRefreshDelay,
+  notBefore,
+  pauseWhenThrottled,
+  refreshDelay,
+  returnSpread,
+} from './backoff.ts'
 import type { SecretCache } from './cache.ts'
 import type { Random } from './clock.ts'
-import type { ProviderError } from './provider.ts'
-import type { Rules } from './rules.ts'
+import type { Entry } from './entry.ts'
+import type { Held } from './lease-times.ts'
+import { leaseNeed, renewable } from './lease-times.ts'
+import type { Lease, ProviderError } from './provider.ts'
+import type { Match, Rules } from './rules.ts'
 import type { Unit } from './unit.ts'
 
-/** Says how long after a run the next one of its unit begins. */
+/** Calls for leases leave each other this pause at the least, in milliseconds, however short the leases are. */
+const shortestLeasePause = 1_000
+/** A lease that is not renewed any more is replaced within this time, in milliseconds, and yet not in the same moment. */
+const replaceWithin = 1_000
+const shortestReplacement = 100
+/** A value with less than this part of its life left is about to expire. */
+const expiringShare = 0.25
+
+/** How a unit stands: what bounds the wait for its next attempt. */
+interface Standing {
+  /** The shortest refresh interval, ttl or lease of its secrets, in milliseconds. */
+  readonly intervalMs: number
+  /** A declared secret of it was never loaded, or has expired: somebody is refused it. */
+  readonly isAwaited: boolean
+  /** When the first of its values expires that has not yet, on the monotonic clock; infinite where none is held. */
+  readonly endsAt: number
+}
+
+/** Says when the next run of a unit begins and how urgent it is. Keeps nothing; all times are on the monotonic clock. */
 export class Planner {
   readonly #rules: Rules
   readonly #cache: SecretCache
@@ -18,32 +49,130 @@ export class Planner {
   }
 
   /**
-   * @param error why the run failed, wholly or for one of its secrets
    * @param tookMs how long the run took, in milliseconds
-   * @returns milliseconds from now
+   * @param random one draw for all that is to come due together
    */
-  delay(unit: Unit, error: ProviderError | undefined, tookMs: number): number {
-    const interval = this.#interval(unit)
-    // Each counted for itself: a failure after days of a missing secret is the first one.
-    const attempts = unit.failures > 0 ? unit.failures : unit.misses
-    if (attempts > 0) return backoffDelay(attempts, interval, error?.retryAfterMs, this.#random)
+  afterSuccess(unit: Unit, now: number, tookMs: number, random: Random, isFirst: boolean): number {
+    const draw = random()
+    const renews = canRenew(unit)
+    let need = Number.POSITIVE_INFINITY
+    let interval = this.#sweepInterval(unit)
+    for (const [{ rule }, entry] of this.#secrets(unit)) {
+      const held = entry?.held
+      if (held?.lease === undefined) interval = Math.min(interval, held?.freshMs ?? rule.refreshMs)
+      else need = Math.min(need, leaseNeed(held, renews, tookMs, draw))
+    }
+    // What is leased goes by its lease, as the one call for its key does, which makes another credential each time.
+    if (unit.key !== undefined && need < Number.POSITIVE_INFINITY) interval = Number.POSITIVE_INFINITY
     // The value is as old as the question, and the next answer will take its time too. A backend whose answers take
     // most of the interval cannot keep a secret fresh; it is at least left a pause.
-    return refreshDelay(Math.max(interval - 2 * tookMs, interval / 4), this.#random)
+    const usable = Math.max(interval - 2 * tookMs, interval / 4)
+    const delay = isFirst ? firstRefreshDelay(usable, () => draw) : refreshDelay(usable, () => draw)
+    return Math.min(now + delay, Math.max(need, now + shortestLeasePause))
   }
 
-  /** The shortest refresh interval, or ttl, of the secrets that the unit refreshes. */
-  #interval(unit: Unit): number {
-    let interval = Number.POSITIVE_INFINITY
-    const matches = [...unit.matches.values()]
-    if (unit.key === undefined) {
-      matches.push(...this.#cache.discovered(unit.source.name))
-      for (const rule of this.#rules.patternsOf(unit.source.name))
-        interval = Math.min(interval, rule.refreshMs)
-    }
-    for (const { name, rule } of matches) {
-      interval = Math.min(interval, this.#cache.entry(name)?.held?.freshMs ?? rule.refreshMs)
-    }
-    return interval
+  /** @param attempts how many have failed in a row, from 1 */
+  afterFailure(unit: Unit, now: number, attempts: number, error: ProviderError | undefined): number {
+    const { intervalMs, isAwaited, endsAt } = this.#standing(unit, now)
+    const delay = backoffDelay(attempts, backoffCap(intervalMs, isAwaited), undefined, this.#random)
+    const pauseMs = error?.retryAfterMs ?? (error?.kind === 'throttled' ? pauseWhenThrottled : undefined)
+    return now + notBefore(beforeEnd(delay, endsAt - now), pauseMs)
   }
+
+  /** The provider was not called, since it is to be left alone for a while: its units do not all come at the end of it. */
+  afterRefusal(unit: Unit, now: number, error: ProviderError): number {
+    const { intervalMs, isAwaited, endsAt } = this.#standing(unit, now)
+    const pauseMs = notBefore(0, error.retryAfterMs)
+    const widest = returnSpread(intervalMs, isAwaited)
+    // One that throttles says itself how long it needs; a short pause is no outage to come back from.
+    const spread =
+      error.kind === 'throttled' ? Math.min(widest, Math.max(pauseWhenThrottled, pauseMs)) : widest
+    const from = now + pauseMs
+    return from + this.#random() * beforeEnd(spread, endsAt - from)
+  }
+
+  /** The lease is over, or is not renewed any more: another credential is wanted, while the old one may still do. */
+  afterLostLease(now: number): number {
+    return now + Math.max(shortestReplacement, this.#random() * replaceWithin)
+  }
+
+  urgency(unit: Unit, now: number): Urgency {
+    // A list that never came keeps secrets from being found that nobody has heard of yet.
+    if (unit.key === undefined && unit.succeededAt === undefined) return 'expiring'
+    for (const { name } of unit.matches.values()) {
+      const entry = this.#cache.entry(name)
+      if (entry?.declared === true && isExpiring(entry, now)) return 'expiring'
+    }
+    return 'routine'
+  }
+
+  /** The one lease of all that the unit holds, where it can be renewed; undefined where it has to be fetched. */
+  renewal(unit: Unit, now: number): Lease | undefined {
+    if (!canRenew(unit)) return undefined
+    let lease: Lease | undefined
+    for (const { name } of unit.matches.values()) {
+      const each = renewable(this.#cache.entry(name)?.held, now)
+      if (each === undefined || (lease !== undefined && lease.id !== each.id)) return undefined
+      lease = each
+    }
+    return lease
+  }
+
+  /** Whether a declared secret of the unit was never loaded, or has expired: somebody is refused it. */
+  isAwaited(unit: Unit, now: number): boolean {
+    return this.#standing(unit, now).isAwaited
+  }
+
+  isLeased(unit: Unit): boolean {
+    for (const [, entry] of this.#secrets(unit)) if (entry?.held?.lease !== undefined) return true
+    return false
+  }
+
+  /** The shortest refresh interval, ttl or lease of the secrets that the unit refreshes, in milliseconds. */
+  intervalMs(unit: Unit, now: number): number {
+    return this.#standing(unit, now).intervalMs
+  }
+
+  #standing(unit: Unit, now: number): Standing {
+    let intervalMs = this.#sweepInterval(unit)
+    let isAwaited = false
+    let endsAt = Number.POSITIVE_INFINITY
+    for (const [{ rule }, entry] of this.#secrets(unit)) {
+      intervalMs = Math.min(intervalMs, lifeOf(entry?.held) ?? rule.refreshMs)
+      if (entry === undefined) continue
+      const state = entry.state(now)
+      if (entry.declared && (state === 'not-loaded' || state === 'expired')) isAwaited = true
+      const { held } = entry
+      if (held !== undefined && state !== 'expired')
+        endsAt = Math.min(endsAt, held.confirmedAt + held.servedMs)
+    }
+    return { intervalMs, isAwaited, endsAt }
+  }
+
+  *#secrets(unit: Unit): Generator<[Match, Entry | undefined]> {
+    for (const match of unit.matches.values()) yield [match, this.#cache.entry(match.name)]
+    if (unit.key !== undefined) return
+    for (const match of this.#cache.discovered(unit.source.name)) yield [match, this.#cache.entry(match.name)]
+  }
+
+  /** How often a list is asked for what is new under its patterns, in milliseconds. */
+  #sweepInterval(unit: Unit): number {
+    if (unit.key !== undefined) return Number.POSITIVE_INFINITY
+    return Math.min(...this.#rules.patternsOf(unit.source.name).map(({ refreshMs }) => refreshMs))
+  }
+}
+
+/** A lease is renewed by its key, so what a list brings is fetched again instead. */
+function canRenew(unit: Unit): boolean {
+  return unit.key !== undefined && unit.source.renews
+}
+
+function lifeOf(held: Held | undefined): number | undefined {
+  return held?.lease?.durationMs ?? held?.freshMs
+}
+
+function isExpiring(entry: Entry, now: number): boolean {
+  const { held } = entry
+  if (held === undefined) return entry.state(now) === 'not-loaded'
+  return now > held.confirmedAt + (1 - expiringShare) * held.servedMs
 }

@@ -40,6 +40,7 @@ export interface Provider {
 
 /** What a provider brings for one key. */
 export interface Fetched {
+  /** One that is handed out once: the heart takes it over, and overwrites it when it holds it no longer. */
   readonly value: SecretValue
   /** The provider's own version, where it has one; else the content decides what a rotation is. */
   readonly version?: string

@@ -9,6 +9,8 @@ export class Representation {
   readonly contentType: string
   /** A strong entity tag with its quotes (RFC 9110, section 8.8.3): the same tag means the same bytes. */
   readonly etag: string
+  /** Made for one answer alone. */
+  isPassing = false
 
   constructor(body: Buffer, contentType: string, etag: string) {
     this.#body = body
@@ -20,6 +22,11 @@ export class Representation {
   reveal(): Buffer {
     return this.#body
   }
+
+  /** Overwrites the bytes. Only when nobody is being sent them. */
+  wipe(): void {
+    this.#body.fill(0)
+  }
 }
 
 export type Form = 'json' | 'raw'
@@ -29,7 +36,10 @@ const maxPreparedFields = 32
 
 const jsonTag = /^[0-9a-z]+\/json(?:-stale)?$/
 
-/** A secret in the forms in which it is served: rendered when first asked for, once per rotation. */
+/**
+ * A secret in the forms in which it is served: rendered when first asked for, once per rotation. What it hands out is
+ * good within the same turn of the event loop; whoever needs it for longer keeps a pin.
+ */
 export class Rendition {
   readonly #secret: Secret
   readonly #fetchedAt: number
@@ -41,6 +51,9 @@ export class Rendition {
   readonly #prepared = new Map<string, Representation>()
   /** The value as JSON, once a field was asked for: a large one takes long to parse, and callers may ask for many. */
   #document: JsonDocument | undefined
+  /** How many callers are still being sent some of it. */
+  #pins = 0
+  #state: 'live' | 'over' | 'wiped' = 'live'
 
   /** @param fetchedAt when the version was fetched, in milliseconds since the epoch */
   constructor(secret: Secret, fetchedAt: number) {
@@ -55,10 +68,12 @@ export class Rendition {
     const slot = `${form === 'raw' ? 'raw' : state}${field === undefined ? '' : ` ${field}`}`
     const ready = this.#prepared.get(slot)
     if (ready !== undefined) return ready
+    // Never zeroes for a secret: whoever comes so late has kept a reading for longer than it is good for.
+    if (this.#state === 'wiped') throw new Error('a reading was used after its turn: read the cache again')
     const made = form === 'raw' ? this.#raw(field) : this.#json(state, field)
-    if (made !== undefined && (field === undefined || this.#prepared.size < maxPreparedFields)) {
-      this.#prepared.set(slot, made)
-    }
+    if (made === undefined) return undefined
+    made.isPassing = field !== undefined && this.#prepared.size >= maxPreparedFields
+    if (!made.isPassing) this.#prepared.set(slot, made)
     return made
   }
 
@@ -73,11 +88,33 @@ export class Rendition {
     return opaque.startsWith(`${this.#tag}/`) && jsonTag.test(opaque.slice(this.#tag.length + 1))
   }
 
-  /** Overwrites what was rendered. Only when nobody is being answered any more. */
+  /** Nothing of it is overwritten until `unpin` is called as often: it is on its way to a caller. */
+  pin(): void {
+    this.#pins += 1
+  }
+
+  unpin(): void {
+    this.#pins -= 1
+    if (this.#state === 'over' && this.#pins === 0) this.#overwrite()
+  }
+
+  /** A representation is needed no more. A field beyond those that are kept is overwritten: it was made for one answer. */
+  sent(representation: Representation): void {
+    if (representation.isPassing) representation.wipe()
+  }
+
+  /** Overwrites the secret and all that was rendered of it, once nobody is being sent it any more. */
   wipe(): void {
-    for (const representation of this.#prepared.values()) representation.reveal().fill(0)
+    if (this.#state === 'live') this.#state = 'over'
+    if (this.#pins === 0) this.#overwrite()
+  }
+
+  #overwrite(): void {
+    this.#state = 'wiped'
+    for (const representation of this.#prepared.values()) representation.wipe()
     this.#prepared.clear()
     this.#document = undefined
+    this.#secret.wipe()
   }
 
   #json(state: ServedState, field: string | undefined): Representation | undefined {

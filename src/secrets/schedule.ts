@@ -1,120 +1,180 @@
-import type { Clock, Timer } from './clock.ts'
+import type { Clock, Random, Timer } from './clock.ts'
 
-interface Job {
-  readonly id: string
-  readonly time: number
+/** Something that runs at a time. It carries its own place in the schedule, so that planning it allocates nothing. */
+export interface Job {
+  /** When it runs, in milliseconds of `clock.now()`; undefined while it is not planned. Only the schedule sets it. */
+  plannedFor: number | undefined
+  /** Its place in the heap, where it is planned. Only the schedule sets it. */
+  slot: number
+  run(): void
+}
+
+/** What happens to jobs that became due while the process was suspended. */
+export interface Resume {
+  readonly random: Random
+  /** @param since when the first of them was due, on the monotonic clock: the suspension began before it */
+  readonly onResume: (since: number) => void
+}
+
+/** A timer that fires so much too late, in milliseconds, was kept from it: the process or its machine stood still. */
+const suspended = 10_000
+/** Over how long jobs are spread that became due meanwhile, in milliseconds: all at once they would be a stampede. */
+export const resumeSpread = 5_000
+
+/** A job that someone names rather than keeps. */
+class NamedJob implements Job {
+  plannedFor: number | undefined
+  slot = -1
   readonly run: () => void
-  cancelled: boolean
+
+  constructor(run: () => void) {
+    this.run = run
+  }
 }
 
 /**
  * Runs jobs at times of the monotonic clock. A binary heap over one timer of the clock: a hundred thousand jobs cost a
- * hundred thousand small objects, not as many timers.
+ * hundred thousand places in an array, not as many timers. To plan and to cancel is O(log n).
  */
 export class Schedule {
   readonly #clock: Clock
+  readonly #resume: Resume | undefined
   readonly #heap: Job[] = []
-  readonly #jobs = new Map<string, Job>()
+  readonly #named = new Map<string, NamedJob>()
   #timer: Timer | undefined
+  /** What the timer was set for, and when it should fire; infinite where none is set. */
   #armedFor = Number.POSITIVE_INFINITY
+  #firesAt = Number.POSITIVE_INFINITY
 
-  constructor(clock: Clock) {
+  /** @param resume where it is absent, jobs that are late run at once, as those that are not do */
+  constructor(clock: Clock, resume?: Resume) {
     this.#clock = clock
+    this.#resume = resume
   }
 
-  /** Runs `run` at `time` (milliseconds of `clock.now()`) or a little later, in place of what `id` had before. */
-  at(id: string, time: number, run: () => void): void {
-    this.cancel(id)
-    const job = { id, time, run, cancelled: false }
-    this.#jobs.set(id, job)
-    this.#push(job)
+  /** Runs the job at `time` (milliseconds of `clock.now()`) or a little later, in place of when it was planned before. */
+  plan(job: Job, time: number): void {
+    if (job.plannedFor === undefined) {
+      job.slot = this.#heap.length
+      this.#heap.push(job)
+    }
+    job.plannedFor = time
+    this.#settle(job)
     this.#arm()
   }
 
+  drop(job: Job): void {
+    if (job.plannedFor === undefined) return
+    const { slot } = job
+    job.plannedFor = undefined
+    job.slot = -1
+    const last = this.#heap.pop()
+    if (last === undefined || last === job) return
+    last.slot = slot
+    this.#heap[slot] = last
+    this.#settle(last)
+  }
+
+  /** As `plan`, for what `id` names. */
+  at(id: string, time: number, run: () => void): void {
+    this.cancel(id)
+    const job = new NamedJob(() => {
+      this.#named.delete(id)
+      run()
+    })
+    this.#named.set(id, job)
+    this.plan(job, time)
+  }
+
   cancel(id: string): void {
-    const job = this.#jobs.get(id)
+    const job = this.#named.get(id)
     if (job === undefined) return
-    job.cancelled = true
-    this.#jobs.delete(id)
-    // Cancelled jobs stay in the heap until they surface; where they are the most of it, it is built anew.
-    if (this.#heap.length > 64 && this.#heap.length > 2 * this.#jobs.size) this.#rebuild()
+    this.#named.delete(id)
+    this.drop(job)
   }
 
   /** When `id` runs next, in milliseconds of `clock.now()`. */
   timeOf(id: string): number | undefined {
-    return this.#jobs.get(id)?.time
+    return this.#named.get(id)?.plannedFor
   }
 
   close(): void {
     this.#timer?.cancel()
     this.#timer = undefined
     this.#armedFor = Number.POSITIVE_INFINITY
+    for (const job of this.#heap) {
+      job.plannedFor = undefined
+      job.slot = -1
+    }
     this.#heap.length = 0
-    this.#jobs.clear()
+    this.#named.clear()
   }
 
   #arm(): void {
     const first = this.#heap[0]
-    if (first === undefined || first.time >= this.#armedFor) return
+    if (first === undefined || timeOf(first) >= this.#armedFor) return
     this.#timer?.cancel()
-    this.#armedFor = first.time
+    this.#armedFor = timeOf(first)
+    const now = this.#clock.now()
     // At least a millisecond: Node's timers may fire a fraction early, and an immediate re-arm would spin until then.
-    this.#timer = this.#clock.setTimer(() => this.#fire(), Math.max(1, first.time - this.#clock.now()))
+    const delay = Math.max(1, this.#armedFor - now)
+    this.#firesAt = now + delay
+    this.#timer = this.#clock.setTimer(() => this.#fire(), delay)
   }
 
   #fire(): void {
+    const since = this.#armedFor
     this.#timer = undefined
     this.#armedFor = Number.POSITIVE_INFINITY
     const now = this.#clock.now()
-    for (
-      let job = this.#heap[0];
-      job !== undefined && (job.cancelled || job.time <= now);
-      job = this.#heap[0]
-    ) {
-      this.#pop()
-      if (job.cancelled) continue
-      this.#jobs.delete(job.id)
+    if (this.#resume !== undefined && now - this.#firesAt > suspended) this.#spread(now, since, this.#resume)
+    for (let job = this.#heap[0]; job !== undefined && timeOf(job) <= now; job = this.#heap[0]) {
+      this.drop(job)
       job.run()
     }
     this.#arm()
   }
 
-  #rebuild(): void {
-    const kept = this.#heap.filter((job) => !job.cancelled).sort((a, b) => a.time - b.time)
-    this.#heap.length = 0
-    // A sorted array is a heap.
-    for (const job of kept) this.#heap.push(job)
+  /** Plans all that is due for a little later, each for a time of its own. None is lost. */
+  #spread(now: number, since: number, { random, onResume }: Resume): void {
+    for (let job = this.#heap[0]; job !== undefined && timeOf(job) <= now; job = this.#heap[0]) {
+      // Past now, or the loop would come to it again.
+      job.plannedFor = now + Math.max(1, random() * resumeSpread)
+      this.#settle(job)
+    }
+    onResume(since)
   }
 
-  #push(job: Job): void {
+  /** Moves a job whose time has changed to its place in the heap. */
+  #settle(job: Job): void {
     const heap = this.#heap
-    let at = heap.length
-    heap.push(job)
+    const time = timeOf(job)
+    let at = job.slot
     while (at > 0) {
       const parentAt = (at - 1) >> 1
       const parent = heap[parentAt]
-      if (parent === undefined || parent.time <= job.time) break
+      if (parent === undefined || timeOf(parent) <= time) break
+      parent.slot = at
       heap[at] = parent
       at = parentAt
     }
-    heap[at] = job
-  }
-
-  #pop(): void {
-    const heap = this.#heap
-    const last = heap.pop()
-    if (last === undefined || heap.length === 0) return
-    let at = 0
     for (;;) {
       const left = heap[2 * at + 1]
       if (left === undefined) break
       const right = heap[2 * at + 2]
-      const [child, childAt] =
-        right !== undefined && right.time < left.time ? [right, 2 * at + 2] : [left, 2 * at + 1]
-      if (child.time >= last.time) break
+      const child = right !== undefined && timeOf(right) < timeOf(left) ? right : left
+      if (timeOf(child) >= time) break
+      const childAt = child.slot
+      child.slot = at
       heap[at] = child
       at = childAt
     }
-    heap[at] = last
+    job.slot = at
+    heap[at] = job
   }
+}
+
+/** Every job in the heap has a time. */
+function timeOf(job: Job): number {
+  return job.plannedFor ?? Number.POSITIVE_INFINITY
 }

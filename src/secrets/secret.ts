@@ -34,6 +34,10 @@ export class SecretValue {
     return this.byteLength === other.byteLength && timingSafeEqual(this.#bytes, other.#bytes)
   }
 
+  copy(): SecretValue {
+    return new SecretValue(Buffer.from(this.#bytes))
+  }
+
   /** Overwrites the bytes. Only for values that nobody reads any more. */
   wipe(): void {
     this.#bytes.fill(0)
@@ -80,6 +84,11 @@ export class Secret {
 
   hasValue(value: SecretValue): boolean {
     return this.#value.equals(value)
+  }
+
+  /** Whether this is the very object that the secret was made of, rather than one with the same bytes. */
+  isOf(value: SecretValue): boolean {
+    return this.#value === value
   }
 
   /** Overwrites the bytes. Only for secrets that nobody reads any more. */

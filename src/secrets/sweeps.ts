@@ -12,7 +12,7 @@ interface Sweep {
 /** What the last such call of each provider says of pattern secrets that are not held. */
 export class Sweeps {
   readonly #clock: Clock
-  readonly #validMs: number
+  #validMs: number
   readonly #last = new Map<string, Sweep>()
 
   /** @param validMs how long what a sweep did not list counts as missing, in milliseconds */
@@ -39,5 +39,11 @@ export class Sweeps {
   ruleOut({ name, rule }: Match): boolean {
     const sweep = this.#last.get(rule.provider)
     return sweep !== undefined && this.#clock.now() - sweep.at <= this.#validMs && !sweep.unheld.has(name)
+  }
+
+  /** Other rules hold: only what providers listed whose patterns are still `kept` says anything by them. */
+  keep(validMs: number, kept: (provider: string) => boolean): void {
+    this.#validMs = validMs
+    for (const provider of [...this.#last.keys()]) if (!kept(provider)) this.#last.delete(provider)
   }
 }

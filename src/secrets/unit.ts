@@ -1,44 +1,74 @@
-import type { RunOutcome } from './outcome.ts'
+import { Matches } from './matches.ts'
 import type { ProviderError } from './provider.ts'
-import type { Match } from './rules.ts'
+import type { Run } from './run.ts'
+import type { Job } from './schedule.ts'
 import type { Source } from './source.ts'
 
 /**
  * What one call to a provider refreshes, and so what has a time, a backoff and at most one call under way: everything
- * of a provider that lists all in one call, else one key.
+ * of a provider that lists all in one call, else one key. There may be a hundred thousand of them: what only a few of
+ * them have at a time is one member that is undefined in the others.
  */
-export class Unit {
-  readonly id: string
+export class Unit implements Job {
   readonly source: Source
   /** Undefined: everything of the source. */
   readonly key: string | undefined
   /** The secrets that the unit refreshes, by name; those that a list discovers for a pattern are not among them. */
-  readonly matches = new Map<string, Match>()
+  readonly matches = new Matches()
+  plannedFor: number | undefined
+  slot = -1
   /** The run that is under way. Everyone who wants a fetch now shares it. */
-  running: Promise<RunOutcome> | undefined
+  current: Run | undefined
   /** How many runs in a row failed, for the whole unit or for one of its secrets. */
   failures = 0
   /** How many runs in a row, but for those that failed, found a declared secret missing. */
   misses = 0
   /** Why the last run brought nothing at all. */
-  failure: ProviderError | undefined
-  /** The run that is under way, or about to be, was asked for by a caller. */
-  forced = false
+  failure: Failure | undefined
+  /** When the provider was last called for it, and when the call began that last succeeded, on the monotonic clock. */
+  calledAt: number | undefined
+  succeededAt: number | undefined
   /** Something changed at the backend while a run was under way that may have read what was before. */
   again = false
+  /** The next run fetches, though a lease could be renewed. */
+  mustFetch = false
+  /** How many callers wait for a run of it. */
+  waiting = 0
+  /** It is no longer among the refresher's units; a run that is under way ends for nobody, or for `successor`. */
+  retired = false
+  /** The unit that took its place, where whoever waits for this one is served. */
+  successor: Unit | undefined
+  readonly #onDue: (unit: Unit) => void
 
-  constructor(source: Source, key: string | undefined) {
-    this.id = unitId(source.name, key)
+  constructor(source: Source, key: string | undefined, onDue: (unit: Unit) => void) {
     this.source = source
     this.key = key
+    this.#onDue = onDue
   }
 
   get isRequired(): boolean {
-    return this.matches.values().some((match) => match.rule.required)
+    for (const { rule } of this.matches.values()) if (rule.required) return true
+    return false
+  }
+
+  /** Waits for what concerns the unit, as one of its callers. */
+  async waitedFor<T>(work: Promise<T>): Promise<T> {
+    this.waiting += 1
+    try {
+      return await work
+    } finally {
+      this.waiting -= 1
+    }
+  }
+
+  /** As the schedule calls it when the time has come. */
+  run(): void {
+    this.#onDue(this)
   }
 }
 
-/** A provider's name has no slash, a key may have any: the two cannot run into each other. */
-export function unitId(source: string, key: string | undefined): string {
-  return key === undefined ? source : `${source}/${key}`
+export interface Failure {
+  readonly error: ProviderError
+  /** The backend asked for no call before this time, on the monotonic clock. */
+  readonly quietUntil: number | undefined
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { longestRecovery } from '../../src/secrets/backoff.ts'
 import type { Random } from '../../src/secrets/clock.ts'
 import type { Behaviour } from '../support/heart-model.ts'
 import { ModelBackend } from '../support/heart-model.ts'
@@ -14,6 +15,9 @@ const longestRetryAfter = 30 * second
 const longestLatency = 50 * second
 /** After this a call that hangs is given up. */
 const callDeadline = 6 * minute
+/** Between two probes of a breaker that opened for a credential that is denied; the longest there are. */
+const longestProbeGap = 10 * minute
+const limits = { maxCallsPerSecond: 5, maxConcurrentCalls: 2 }
 
 const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
   fc.constantFrom<Behaviour>(
@@ -27,6 +31,11 @@ const behaviour: fc.Arbitrary<Behaviour> = fc.oneof(
   fc.record({
     kind: fc.constant<'throttled'>('throttled'),
     retryAfterMs: fc.integer({ min: 0, max: longestRetryAfter }),
+  }),
+  fc.record({
+    kind: fc.constant<'leased'>('leased'),
+    durationMs: fc.constantFrom(0, 900, 5 * second, 30 * second, 5 * minute),
+    renewable: fc.boolean(),
   }),
 )
 
@@ -56,6 +65,21 @@ const step = fc.oneof(
   },
   {
     weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant<'reject'>('reject'),
+      name: fc.constantFrom('a', 'b', patternName),
+      isHeld: fc.boolean(),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant<'suspend'>('suspend'),
+      ms: fc.constantFrom(second, 20 * second, 10 * minute),
+    }),
+  },
+  {
+    weight: 1,
     arbitrary: fc.record({ do: fc.constant<'jump'>('jump'), ms: fc.integer({ min: -1e9, max: 1e9 }) }),
   },
 )
@@ -76,10 +100,13 @@ t.test(
       fc.integer(),
       async (steps, seed) => {
         const clock = new VirtualClock()
-        const backend = new ModelBackend(clock)
+        const backend = new ModelBackend(clock, limits)
         const ends: (() => void | Promise<void>)[] = []
         const teardown = (end: () => void | Promise<void>): void => void ends.push(end)
-        const { refresher, see } = createRig({ teardown }, { clock, backend, rules, random: lcg(seed) })
+        const { refresher, cache, see } = createRig(
+          { teardown },
+          { clock, backend, rules, random: lcg(seed), limits },
+        )
 
         const check = (when: string): void => {
           for (const rule of declared) {
@@ -107,13 +134,20 @@ t.test(
           else if (each.do === 'slow') backend.latencyMs = each.ms
           else if (each.do === 'jump') clock.jumpWall(each.ms)
           else if (each.do === 'wait') await clock.advance(each.ms)
+          else if (each.do === 'suspend') clock.suspend(each.ms)
           else {
-            backend.forced = true
-            void (each.do === 'force'
-              ? refresher.refresh(each.name)
-              : refresher.demand(patternName, each.waitMs))
+            backend.callers += 1
+            const version = each.do === 'reject' && each.isHeld ? cache.status(each.name)?.version : undefined
+            const asked =
+              each.do === 'force'
+                ? refresher.refresh(each.name)
+                : each.do === 'reject'
+                  ? refresher.rejected(each.name, version ?? 'v0')
+                  : refresher.demand(patternName, each.waitMs)
+            void asked.finally(() => {
+              backend.callers -= 1
+            })
             await settle()
-            backend.forced = false
           }
           check(`step ${at}, ${JSON.stringify(each)}`)
         }
@@ -121,7 +155,9 @@ t.test(
         // A healthy backend is reached again: what hangs is given up in time, then the longest wait is over.
         backend.behaviour = { kind: 'new' }
         backend.latencyMs = 0
-        await clock.advance(callDeadline + Math.max(longestRetryAfter, times.refreshMs))
+        await clock.advance(
+          callDeadline + longestRetryAfter + longestRecovery(times.refreshMs, longestProbeGap),
+        )
         check('recovered')
         for (const { name } of declared)
           if (!see(name).startsWith('fresh')) throw new Error(`${name} is ${see(name)}`)

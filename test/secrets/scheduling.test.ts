@@ -1,9 +1,10 @@
 import t from 'tap'
-import { refreshDelay } from '../../src/secrets/backoff.ts'
+import { firstRefreshDelay, refreshDelay } from '../../src/secrets/backoff.ts'
 import type { Random } from '../../src/secrets/clock.ts'
 import type { Rule } from '../../src/secrets/rules.ts'
 import type { Answer } from '../support/heart-backend.ts'
 import {
+  denied,
   fetched,
   KeyBackend,
   ListBackend,
@@ -41,25 +42,45 @@ function lcg(seed: number): Random {
 const gaps = (times: readonly number[]): number[] => times.slice(1).map((time, at) => time - (times[at] ?? 0))
 
 t.test(
-  'a refresh comes between 0.8 and 0.95 of the interval, as the injected randomness has it',
+  'the first refresh comes anywhere in the interval, later ones between 0.81 and 0.99 of it, as the randomness has it',
   async (t) => {
-    for (const [random, share] of [
-      [0, 0.8],
-      [0.5, 0.875],
-      [1 - 2 ** -53, 0.95],
+    for (const [random, first, later] of [
+      [0, 0.018, 0.81],
+      [0.5, 0.459, 0.9],
+      [1 - 2 ** -53, 0.9, 0.99],
     ] as const) {
-      t.equal(Math.round(refreshDelay(minute, () => random)), minute * share)
+      t.equal(Math.round(firstRefreshDelay(minute, () => random)), minute * first)
+      t.equal(Math.round(refreshDelay(minute, () => random)), minute * later)
       const { clock, backend } = start(t, good, { random: () => random })
       await clock.advance(hour)
-      for (const gap of gaps(backend.times)) t.ok(Math.abs(gap - minute * share) < 0.001)
+      const [before = 0, ...after] = gaps(backend.times)
+      t.ok(Math.abs(before - minute * first) < 0.001)
+      for (const gap of after) t.ok(Math.abs(gap - minute * later) < 0.001)
     }
     const { clock, backend } = start(t, good, { random: lcg(7) })
     await clock.advance(day)
-    const all = gaps(backend.times)
-    t.ok(all.every((gap) => gap >= 0.8 * minute && gap <= 0.95 * minute))
-    t.ok(Math.max(...all) - Math.min(...all) > 0.14 * minute, 'spread over the whole of it')
+    const all = gaps(backend.times).slice(1)
+    t.ok(all.every((gap) => gap >= 0.81 * minute && gap <= 0.99 * minute))
+    t.ok(Math.max(...all) - Math.min(...all) > 0.17 * minute, 'spread over the whole of it')
   },
 )
+
+t.test('secrets that were fetched together are not refreshed together', async (t) => {
+  const rules = Array.from({ length: 200 }, (_, at) => ruleOf(`s${at}`))
+  const { clock, backend } = start(t, good, { rules, random: lcg(5) })
+  await clock.advance(3 * second)
+  backend.calls.length = 0
+  for (let interval = 0; interval < 5; interval += 1) {
+    const before = backend.calls.length
+    await clock.advance(0.9 * minute)
+    const perSixth = Array<number>(6).fill(0)
+    for (const { at } of backend.calls.slice(before)) {
+      const share = ((at - 3 * second) / (0.9 * minute)) % 1
+      perSixth[Math.floor(share * 6)] = (perSixth[Math.floor(share * 6)] ?? 0) + 1
+    }
+    t.ok(Math.max(...perSixth) < 70, `${perSixth} calls in each sixth of interval ${interval}`)
+  }
+})
 
 t.test('a throttled backend is not called before its time, then it is', async (t) => {
   let answer: Answer = throttled(20 * minute)
@@ -80,22 +101,53 @@ t.test('a backend that asks to be left alone for a year is asked again within th
 })
 
 t.test('no fault makes a hot loop: calls in a day stay few', async (t) => {
-  for (const error of [
-    unavailable(),
-    throttled(),
-    missing(),
-    throttled(0),
-    unavailable(-5),
-    throttled(Number.NaN),
-  ]) {
+  // Full jitter is half of the ceiling in the mean: five minutes where the backend has said that there is nothing,
+  // 30 s while somebody is refused what the configuration names, and what the breaker lets through of that (60 s).
+  for (const [error, most] of [
+    [missing(), 750],
+    [unavailable(), 3_600],
+    [unavailable(-5), 3_600],
+    [throttled(), 6_600],
+    [throttled(0), 6_600],
+    [throttled(Number.NaN), 6_600],
+    [denied(), 250],
+  ] as const) {
     const { clock, backend } = start(t, () => error, {
       random: lcg(3),
       rules: [ruleOf('db', { refreshMs: hour })],
     })
     await clock.advance(day)
-    // Up to 5 min with full jitter: 2.5 min in the mean, and the few quick ones at the start.
-    t.ok(backend.calls.length < 750 && backend.calls.length > 288, `${backend.calls.length} calls`)
+    const calls = backend.calls.length
+    t.ok(calls < most && calls > most / 3, `${calls} calls for ${error.kind}`)
   }
+})
+
+t.test('a secret that is held meanwhile has its backend left alone for longer', async (t) => {
+  let answer: Answer = good()
+  const rules = [ruleOf('db', { refreshMs: hour, maxStaleMs: 2 * day })]
+  const { clock, backend } = start(t, () => answer, { rules, random: lcg(3) })
+  await clock.advance(hour)
+  answer = throttled()
+  await clock.advance(hour)
+  backend.calls.length = 0
+  await clock.advance(day)
+  t.ok(backend.calls.length < 750 && backend.calls.length > 288, `${backend.calls.length} calls`)
+})
+
+t.test('before a value expires there is always time for another attempt', async (t) => {
+  let answer: Answer = good()
+  const rules = [ruleOf('db', { refreshMs: hour, maxStaleMs: 2 * hour })]
+  const { clock, backend, cache } = start(t, () => answer, { rules, random: () => 0.999 })
+  await clock.advance(0)
+  answer = throttled()
+  await clock.advance(2 * hour - 1)
+  const end = 2 * hour
+  for (const [at, time] of backend.times.entries()) {
+    const next = backend.times[at + 1] ?? cache.entry('db')?.attempts.nextAt ?? 0
+    if (at > 0 && end - time > 2 * second)
+      t.ok(next - time <= (end - time) / 2 + 1, `${next - time} at ${time}`)
+  }
+  t.ok(backend.times.length > 20)
 })
 
 t.test('the first retries come soon, so that a short hiccup is short', async (t) => {
@@ -129,7 +181,7 @@ t.test("a provider's ttl shortens the interval, never lengthens it, and never to
   ] as const) {
     const { clock, backend } = start(t, () => fetched('CANARY-short-lived', { ttlMs }))
     await clock.advance(10 * minute)
-    for (const gap of gaps(backend.times)) t.equal(Math.round(gap), interval * 0.875)
+    for (const gap of gaps(backend.times).slice(1)) t.equal(Math.round(gap), interval * 0.9)
   }
 })
 
@@ -157,8 +209,41 @@ t.test('names that share a key share a call, at the pace of the shortest interva
   t.equal(see('user'), 'fresh CANARY-user')
   t.equal(see('password'), 'fresh CANARY-password')
   t.equal(see('whole'), `fresh ${value}`)
-  t.equal(backend.callsFor('db'), 1 + Math.floor((5 * minute) / 8_750))
+  t.equal(backend.callsFor('db'), 2 + Math.floor((5 * minute - 4_590) / 9_000))
   t.equal(backend.callsFor('other'), 1)
+})
+
+t.test('one bad key neither delays the others nor has them fetched again', async (t) => {
+  const rules = Array.from({ length: 20 }, (_, at) => ruleOf(`s${at}`))
+  const answer = (key: string): Answer => (key === 's7' ? unavailable() : good())
+  const bad = start(t, answer, { rules, random: lcg(9) })
+  await bad.clock.advance(2 * hour)
+  for (const { name } of rules) {
+    if (name === 's7') t.equal(bad.see(name), 'not-loaded')
+    else t.equal(bad.see(name), 'fresh CANARY-db-password-1')
+    const calls = bad.backend.callsFor(name)
+    if (name !== 's7') t.ok(calls >= 2 * 60 && calls <= 2 * 76, `${calls} calls for ${name}`)
+  }
+  t.ok(bad.backend.callsFor('s7') > 200, 'and it is tried again by itself')
+  t.same(bad.events.of('breakerChanged'), [])
+})
+
+t.test('what one batch brought comes due together, and stays one batch', async (t) => {
+  const clock = new VirtualClock()
+  const calls: number[] = []
+  const backend = {
+    batchSize: 100,
+    fetch: async (keys: readonly string[]) => {
+      calls.push(keys.length)
+      return new Map(keys.map((key) => [key, good()]))
+    },
+  }
+  const rules = Array.from({ length: 50 }, (_, at) => ruleOf(`s${at}`))
+  const { refresher } = createRig(t, { clock, backend, rules, random: lcg(13) })
+  refresher.start()
+  await clock.advance(hour)
+  t.ok(calls.length >= 60 && calls.length <= 76, `${calls.length} calls in an hour`)
+  t.ok(calls.every((keys) => keys === 50))
 })
 
 t.test('a field that is not there fails its own name, not the others of the key', async (t) => {
@@ -210,18 +295,22 @@ t.test('a backend slower than the interval is left a pause between two calls', a
   const { refresher } = createRig(t, { clock, backend, rules: [ruleOf('db', { refreshMs: 10 * second })] })
   refresher.start()
   await clock.advance(hour)
-  for (const gap of gaps(backend.times)) t.ok(gap >= 32 * second)
+  for (const gap of gaps(backend.times).slice(1)) t.ok(gap >= 32 * second)
 })
 
 t.test('intervals of a year are waited out, through timers that Node can carry', async (t) => {
   const year = 365 * day
   const rules = [ruleOf('db', { refreshMs: year, maxStaleMs: 2 * year })]
   const { clock, backend, see } = start(t, good, { rules })
-  await clock.advance(300 * day)
+  await clock.advance(0.459 * year - day)
   t.equal(backend.calls.length, 1)
   t.equal(see('db'), 'fresh CANARY-db-password-1')
-  await clock.advance(20 * day)
+  await clock.advance(2 * day)
   t.equal(backend.calls.length, 2)
+  await clock.advance(0.9 * year - 2 * day)
+  t.equal(backend.calls.length, 2)
+  await clock.advance(2 * day)
+  t.equal(backend.calls.length, 3)
 })
 
 t.test('what is required is asked for first, however many others there are', async (t) => {
@@ -240,5 +329,5 @@ t.test('a list is asked for at the pace of the shortest interval that it serves'
   const { refresher } = createRig(t, { clock, backend, rules })
   refresher.start()
   await clock.advance(minute)
-  for (const gap of gaps(backend.times)) t.equal(gap, 8_750)
+  for (const gap of gaps(backend.times).slice(1)) t.equal(gap, 9_000)
 })

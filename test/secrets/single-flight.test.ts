@@ -75,24 +75,25 @@ t.test(
     refresher.start()
     await settle()
     await answer(fetched('CANARY-1'))
-    await clock.advance(30 * second)
+    await clock.advance(20 * second)
     const forced = refresher.refresh('db')
     await settle()
     await answer(fetched('CANARY-1'))
     t.match(await forced, { outcome: 'unchanged', status: { name: 'db', state: 'fresh' } })
     t.equal(backend.calls.length, 2)
-    await clock.advance(52 * second)
-    t.equal(backend.calls.length, 2, 'the planned one would have come at 52.5 s')
+    await clock.advance(53 * second)
+    t.equal(backend.calls.length, 2, 'the planned one would have come at 27.54 s')
     await clock.advance(second)
     t.equal(backend.calls.length, 3)
   },
 )
 
 t.test('a forced refresh that fails says so and keeps what is held', async (t) => {
-  const { refresher, answer, see } = startDeferred(t)
+  const { refresher, answer, see, clock } = startDeferred(t)
   refresher.start()
   await settle()
   await answer(fetched('CANARY-1'))
+  await clock.advance(second)
   const forced = refresher.refresh('db')
   await settle()
   await answer(unavailable())
@@ -205,14 +206,70 @@ t.test(
 t.test('callers who ask again and again while a provider is down do not lengthen its backoff', async (t) => {
   const clock = new VirtualClock()
   const backend = new KeyBackend(clock, () => unavailable())
+  // 500 ms, 1 s, 2 s: the half of the ceiling; the breaker of a source with two keys opens for failures of both.
+  const rules = [ruleOf('db'), ruleOf('app/*', { key: 'kv/*' }), ruleOf('good')]
+  backend.answer = (key) => (key === 'good' ? fetched('CANARY-good') : unavailable())
   const { refresher, events } = createRig(t, { clock, backend, rules })
   refresher.start()
   await clock.advance(0)
   for (let asked = 0; asked < 20; asked += 1) t.match(await refresher.refresh('db'), { outcome: 'failed' })
-  t.equal(backend.calls.length, 21)
+  t.equal(backend.callsFor('db'), 1, 'the one of this second')
   t.match(events.of('failed').at(-1), { attempt: 1, nextTryMs: 500 })
   await clock.advance(500)
   t.match(events.of('failed').at(-1), { attempt: 2, nextTryMs: 1_000 }, 'its own attempts do')
+})
+
+t.test(
+  'a forced refresh costs at most a call a second, and between gives what the last one brought',
+  async (t) => {
+    const clock = new VirtualClock()
+    let version = 0
+    const backend = new KeyBackend(clock, () => {
+      version += 1
+      return fetched(`CANARY-${version}`, { version: `v${version}` })
+    })
+    const { refresher } = createRig(t, { clock, backend, rules })
+    refresher.start()
+    await settle()
+    for (let tenths = 0; tenths < 100; tenths += 1) {
+      const result = await refresher.refresh('db')
+      t.match(result, { outcome: 'rotated', status: { version: `v${version}` } })
+      await refresher.refreshAll()
+      await clock.advance(100)
+    }
+    t.ok(backend.callsFor('db') <= 11, `${backend.callsFor('db')} calls in ten seconds`)
+    t.ok(backend.callsFor('db') >= 10)
+  },
+)
+
+t.test('a name that was not asked for by the last call of its key is', async (t) => {
+  const clock = new VirtualClock()
+  const backend = new KeyBackend(clock, () => fetched('CANARY-shared'))
+  const shared = [ruleOf('db', { key: 'kv/db' }), ruleOf('app/*', { key: 'kv/*' })]
+  const { refresher, see } = createRig(t, { clock, backend, rules: shared })
+  refresher.start()
+  await settle()
+  t.match(await refresher.refresh('app/db'), { outcome: 'rotated' })
+  t.equal(see('app/db'), 'fresh CANARY-shared')
+  t.equal(backend.calls.length, 2)
+})
+
+t.test('a name that is missing is forced once a second too, and leaves nothing behind', async (t) => {
+  const clock = new VirtualClock()
+  const backend = new KeyBackend(clock, (key) => (key === 'db' ? fetched('CANARY-db') : missing()))
+  const { refresher } = createRig(t, { clock, backend, rules })
+  refresher.start()
+  await settle()
+  for (let asked = 0; asked < 5; asked += 1) {
+    t.same(await refresher.refresh('app/gone'), { outcome: 'not-found' })
+  }
+  t.equal(backend.callsFor('kv/gone'), 1)
+  await clock.advance(minute)
+  t.same(
+    (await refresher.refreshAll()).map(({ name }) => name),
+    ['db'],
+  )
+  t.equal(backend.callsFor('kv/gone'), 1)
 })
 
 t.test('a list that fails is not asked again by readers before its backoff is over', async (t) => {

@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { Gate, GateFullError } from '../../src/secrets/gate.ts'
 import type { Provider } from '../../src/secrets/provider.ts'
+import { ProviderError } from '../../src/secrets/provider.ts'
 import type { Answer } from '../support/heart-backend.ts'
 import { fetched, KeyBackend, ListBackend, missing, unavailable } from '../support/heart-backend.ts'
 import { StormClock } from '../support/heart-clock.ts'
@@ -15,31 +15,54 @@ const collectGarbage: () => void = runInNewContext('gc')
 const rules = [ruleOf('db'), ruleOf('app/*', { key: 'kv/*' })]
 
 t.test(
-  'a storm of random names over a key-by-key backend leaves bounded memory behind, and no schedule',
+  'a storm of a hundred thousand random names costs what the budget allows, and leaves bounded memory behind',
   async (t) => {
     const clock = new StormClock()
     const backend = new KeyBackend(clock, (key) => (key === 'db' ? fetched('CANARY-db') : missing()))
     const { refresher, cache, see, events } = createRig(t, { clock, backend, rules })
     refresher.start()
     await settle()
+    let calls = 0
+    let full = 0
+    let underWay = 0
+    let mostUnderWay = 0
+    const counts = { 'not-found': 0, 'not-loaded': 0 }
     const before = heapUsed()
-    for (let batch = 0; batch < 100; batch += 1) {
-      const readings = Array.from({ length: 1_000 }, (_, at) =>
-        refresher.demand(`app/${batch}-${at}`, second),
-      )
-      for (const reading of await Promise.all(readings)) {
-        if (reading.kind !== 'not-found') t.fail(`${reading.kind} for a name that is missing`)
+    for (let wave = 0; wave < 100; wave += 1) {
+      for (let at = 0; at < 1_000; at += 1) {
+        underWay += 1
+        void refresher.demand(`app/${wave}-${at}`, second).then(({ kind }) => {
+          underWay -= 1
+          if (kind === 'not-found' || kind === 'not-loaded') counts[kind] += 1
+          else t.fail(`${kind} for a name that is missing`)
+        })
       }
+      await settle()
+      mostUnderWay = Math.max(mostUnderWay, underWay)
+      await clock.advance(100)
       // What the test itself remembers is not what is measured.
+      calls += backend.calls.length
       backend.calls.length = 0
+      full += events.of('failed').filter(({ error }) => /too many calls wait/.test(error.message)).length
       events.clear()
     }
+    await clock.advance(second)
+    calls += backend.calls.length
     const grown = heapUsed() - before
+    t.ok(calls <= 100 + 100 * 11, `${calls} calls in 11 s`)
+    t.ok(calls >= 100 * 10, `${calls} calls: what the budget has is used`)
+    t.ok(mostUnderWay <= 1_000 + 100, `${mostUnderWay} callers waited at a time`)
+    t.ok(full > 85_000, `${full} were turned away at once`)
+    t.equal(counts['not-found'] + counts['not-loaded'], 100_000)
     // Ten thousand absences are remembered; a hundred thousand units or absences would be several times as much (about 600 bytes each).
     t.ok(grown < 24 * 1024 * 1024, `${(grown / 1024 / 1024).toFixed(1)} MiB more`)
     t.equal(cache.stats().entries, 1, 'nothing but the declared secret is held')
+    await clock.advance(minute)
+    backend.calls.length = 0
+    const all = refresher.refreshAll()
+    await clock.advance(second)
     t.same(
-      (await refresher.refreshAll()).map(({ name }) => name),
+      (await all).map(({ name }) => name),
       ['db'],
       'nothing else is refreshed',
     )
@@ -49,6 +72,46 @@ t.test(
     t.equal(see('db'), 'fresh CANARY-db')
   },
 )
+
+t.test('a storm of random names does not keep what is declared from being fresh', async (t) => {
+  const clock = new StormClock()
+  const backend = new KeyBackend(clock, (key) => (key === 'db' ? fetched('CANARY-db') : missing()))
+  const rules = [ruleOf('db', { refreshMs: 10 * second, maxStaleMs: 20 * second }), ruleOf('app/*')]
+  const limits = { maxCallsPerSecond: 4, maxConcurrentCalls: 1 }
+  const { refresher, see } = createRig(t, { clock, backend, rules, limits })
+  refresher.start()
+  await settle()
+  let name = 0
+  for (let tenths = 0; tenths < 1_200; tenths += 1) {
+    for (let at = 0; at < 10; at += 1) {
+      name += 1
+      void refresher.demand(`app/${name}`, second)
+    }
+    await clock.advance(100)
+    if (!see('db').startsWith('fresh')) t.fail(`${see('db')} after ${tenths} tenths`)
+  }
+  t.ok(backend.calls.length <= 4 + 4 * 120, `${backend.calls.length} calls in two minutes`)
+  const declared = backend.calls.filter(({ key }) => key === 'db').length
+  t.ok(declared >= 12, `${declared} of them for what is declared`)
+})
+
+t.test('a storm of random names during an outage costs a few calls and the probes', async (t) => {
+  const clock = new StormClock()
+  const backend = new KeyBackend(clock, () => unavailable())
+  const { refresher, events } = createRig(t, { clock, backend, rules })
+  refresher.start()
+  await settle()
+  for (let tenths = 0; tenths < 600; tenths += 1) {
+    for (let at = 0; at < 20; at += 1) {
+      const { kind } = await refresher.demand(`app/${tenths}-${at}`, second)
+      if (kind !== 'not-loaded') t.fail(kind)
+    }
+    await clock.advance(100)
+  }
+  t.match(events.of('breakerChanged'), [{ provider: 'p', cause: 'unavailable', open: true }])
+  // Five to open it, of which at most eight were under way, and gaps of 0.5, 1, 2, 4, 8, 16 and 30 s.
+  t.ok(backend.calls.length <= 8 + 7, `${backend.calls.length} calls for 12,000 names in a minute`)
+})
 
 t.test('a name that is missing costs no call while it is remembered, and one after that', async (t) => {
   const clock = new StormClock()
@@ -103,17 +166,19 @@ t.test(
 t.test('a call that hangs is given up in the end, and its place goes to the next', async (t) => {
   const clock = new StormClock()
   const backend = new KeyBackend(clock, (key) =>
-    key === 'kv/8' ? fetched('CANARY-eight') : new Promise<Answer>(() => {}),
+    key === 'db' ? fetched('CANARY-db') : new Promise<Answer>(() => {}),
   )
   const { refresher, see, cache } = createRig(t, { clock, backend, rules })
   for (let at = 0; at < 9; at += 1) void refresher.demand(`app/${at}`, 100)
+  refresher.start()
   await clock.advance(6 * minute - 1)
   t.equal(backend.calls.length, 8)
   await clock.advance(1)
   t.equal(backend.calls.length, 9)
-  t.equal(see('app/8'), 'fresh CANARY-eight')
+  t.equal(see('db'), 'fresh CANARY-db')
   t.match(cache.read('app/0'), { kind: 'not-loaded', reason: /no answer within 360000 ms/ })
   t.ok(backend.calls[0]?.signal.aborted)
+  t.equal(backend.callsFor('kv/8'), 0, 'nobody waits for the ninth any more')
 })
 
 t.test(
@@ -139,8 +204,11 @@ t.test(
 
 t.test('failures remembered of random names are bounded too', async (t) => {
   const clock = new StormClock()
-  const backend = new KeyBackend(clock, () => unavailable(60 * minute))
-  const { refresher, cache } = createRig(t, { clock, backend, rules })
+  // Of one value only: five of any other failure, and the provider would be called no more.
+  const oversized = new ProviderError('unavailable', 'oversized', 'too large', { retryAfterMs: 60 * minute })
+  const backend = new KeyBackend(clock, () => oversized)
+  const limits = { maxCallsPerSecond: 100_000 }
+  const { refresher, cache } = createRig(t, { clock, backend, rules, limits })
   for (let at = 0; at < 10_100; at += 1) await refresher.demand(`app/${at}`, second)
   t.equal(cache.read('app/0').kind, 'undiscovered', 'the longest unasked was forgotten')
   t.equal(cache.read('app/10099').kind, 'not-loaded')
@@ -169,31 +237,6 @@ t.test(
     t.ok(asked.filter((key) => key === 'db').length >= 10)
   },
 )
-
-t.test('a gate lets so many through, in order, and turns away what would only wait in vain', async (t) => {
-  const gate = new Gate(2, 3)
-  const ends: (() => void)[] = []
-  const order: number[] = []
-  const runs = Array.from({ length: 6 }, (_, at) =>
-    gate.run(async () => {
-      order.push(at)
-      await new Promise<void>((resolve) => ends.push(resolve))
-      if (at === 1) throw new Error('a failure gives its place back too')
-    }),
-  )
-  const outcomes = Promise.allSettled(runs)
-  await settle()
-  t.same(order, [0, 1])
-  for (let at = 0; at < 5; at += 1) {
-    ends[at]?.()
-    await settle()
-  }
-  t.same(order, [0, 1, 2, 3, 4])
-  const [, failed, , , , refused] = await outcomes
-  t.match(failed, { status: 'rejected', reason: /gives its place back/ })
-  t.ok(refused?.status === 'rejected' && refused.reason instanceof GateFullError)
-  t.equal(await gate.run(async () => 'through'), 'through', 'and is free again afterwards')
-})
 
 function heapUsed(): number {
   collectGarbage()

@@ -81,7 +81,7 @@ export class KeyBackend extends Backend implements Provider {
 
   async fetch(keys: readonly string[], signal: AbortSignal): Promise<Map<string, Answer>> {
     const answers = new Map<string, Answer>()
-    for (const key of keys) answers.set(key, await this.counted(key, signal, () => this.answer(key)))
+    for (const key of keys) answers.set(key, own(await this.counted(key, signal, () => this.answer(key))))
     return answers
   }
 }
@@ -103,8 +103,13 @@ export class ListBackend extends Backend implements Provider {
   async fetchAll(signal: AbortSignal): Promise<Map<string, Answer>> {
     const answer = await this.counted(undefined, signal, () => this.list())
     if (answer instanceof ProviderError) throw answer
-    return new Map(answer)
+    return new Map([...answer].map(([key, each]) => [key, own(each)]))
   }
+}
+
+/** Each fetch hands out values of its own, since the heart overwrites them: a test may give the same answer again. */
+function own(answer: Answer): Answer {
+  return answer instanceof ProviderError ? answer : { ...answer, value: answer.value.copy() }
 }
 
 /** A backend that can push: the test says what changed, and when a watch fails. */

@@ -1,15 +1,29 @@
-import type { Clock, Fetched, Provider, ProviderError } from '../../src/secrets/provider.ts'
+import type { Clock, Fetched, Lease, Provider } from '../../src/secrets/provider.ts'
+import { ProviderError } from '../../src/secrets/provider.ts'
 import type { Rule } from '../../src/secrets/rules.ts'
 import { denied, fetched, missing, throttled, unavailable } from './heart-backend.ts'
+
+/** What the heart must keep to, whatever happens. */
+export interface ModelLimits {
+  readonly maxCallsPerSecond: number
+  readonly maxConcurrentCalls: number
+}
+
+/** A lease shorter than this, in milliseconds, is taken for one of it. */
+const shortestLease = 1_000
+/** The part of a lease after which a value is stale. */
+const freshShare = 0.95
 
 export type Behaviour =
   | { readonly kind: 'same' | 'new' | 'missing' | 'denied' | 'unavailable' | 'never' }
   | { readonly kind: 'throttled'; readonly retryAfterMs: number }
+  /** A value that lives for a time, and lasts longer when it is renewed. */
+  | { readonly kind: 'leased'; readonly durationMs: number; readonly renewable: boolean }
 
 /** The backend's own account of one key: what it has said of it, from which follows what callers must be told. */
 interface Account {
   /** What the last answer that was a value said, and when it was asked for. */
-  held: { readonly text: string; readonly at: number } | undefined
+  held: { readonly text: string; readonly at: number; readonly leaseMs: number | undefined } | undefined
   /** Whether the last answer that was no failure said that there is no such key. */
   missing: boolean
   underWay: number
@@ -30,14 +44,19 @@ export class ModelBackend implements Provider {
   behaviour: Behaviour = { kind: 'same' }
   /** How long an answer takes, in milliseconds. */
   latencyMs = 0
-  /** Set while someone forces calls: these need no pause before them. */
-  forced = false
+  /** How many callers wait for a call that they asked for: such a call needs no pause before it. */
+  callers = 0
   readonly #clock: Clock
   readonly #accounts = new Map<string, Account>()
+  readonly #limits: ModelLimits
+  /** When each call began, of whichever key. */
+  readonly #begun: number[] = []
+  #underWay = 0
   #generation = 1
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, limits: ModelLimits) {
     this.#clock = clock
+    this.#limits = limits
   }
 
   account(key: string): Account {
@@ -51,8 +70,9 @@ export class ModelBackend implements Provider {
     const { held, missing } = this.account(key)
     if (held === undefined) return missing ? 'not-found' : 'not-loaded'
     const age = this.#clock.now() - held.at
-    if (age > maxStaleMs) return 'expired'
-    return `${age > refreshMs ? 'stale' : 'fresh'} ${held.text}`
+    const leaseMs = held.leaseMs === undefined ? undefined : Math.max(held.leaseMs, shortestLease)
+    if (age > (leaseMs ?? maxStaleMs)) return 'expired'
+    return `${age > (leaseMs === undefined ? refreshMs : leaseMs * freshShare) ? 'stale' : 'fresh'} ${held.text}`
   }
 
   async fetch(keys: readonly string[], signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>> {
@@ -61,20 +81,44 @@ export class ModelBackend implements Provider {
     return answers
   }
 
+  async renew(key: string, lease: Lease, signal: AbortSignal): Promise<Lease> {
+    const answer = await this.#call(key, signal, (account, at, behaviour) => {
+      if (behaviour.kind === 'denied') return denied()
+      if (behaviour.kind === 'unavailable') return unavailable()
+      if (behaviour.kind === 'throttled') return this.#throttle(account, behaviour.retryAfterMs)
+      // Whatever else the backend gives now, it knows the lease no more.
+      if (behaviour.kind !== 'leased') return missing()
+      if (account.held !== undefined)
+        account.held = { text: account.held.text, at, leaseMs: behaviour.durationMs }
+      return { ...lease, durationMs: behaviour.durationMs, renewable: behaviour.renewable }
+    })
+    if (answer instanceof ProviderError) throw answer
+    return answer
+  }
+
   #answer(key: string, signal: AbortSignal): Promise<Fetched | ProviderError> {
+    return this.#call(key, signal, (account, at, behaviour) => this.#say(account, at, behaviour))
+  }
+
+  #call<T>(
+    key: string,
+    signal: AbortSignal,
+    say: (account: Account, at: number, behaviour: Behaviour) => T,
+  ): Promise<T> {
     const account = this.account(key)
     const at = this.#clock.now()
     this.#judge(account, at)
     const { behaviour } = this
-    const { promise, resolve } = Promise.withResolvers<Fetched | ProviderError>()
+    const { promise, resolve } = Promise.withResolvers<T>()
     const end = (): void => {
       account.underWay -= 1
+      this.#underWay -= 1
       account.endedAt = this.#clock.now()
     }
     const answer = (): void => {
       signal.removeEventListener('abort', end)
       end()
-      resolve(this.#say(account, at, behaviour))
+      resolve(say(account, at, behaviour))
     }
     signal.addEventListener('abort', end, { once: true })
     if (behaviour.kind === 'never') return promise
@@ -88,9 +132,24 @@ export class ModelBackend implements Provider {
     account.underWay += 1
     account.mostUnderWay = Math.max(account.mostUnderWay, account.underWay)
     if (at < account.quietUntil) account.offences.push(`called at ${at}, before ${account.quietUntil}`)
-    if (!this.forced && at < account.endedAt + 100) {
+    if (this.callers === 0 && at < account.endedAt + 100) {
       account.offences.push(`called at ${at}, on the heels of ${account.endedAt}`)
     }
+    this.#underWay += 1
+    const { maxCallsPerSecond, maxConcurrentCalls } = this.#limits
+    if (this.#underWay > maxConcurrentCalls)
+      account.offences.push(`${this.#underWay} calls at a time at ${at}`)
+    this.#begun.push(at)
+    // A budget that is full after a pause may be spent at once, and fills again meanwhile: so many in any second.
+    const inSecond = this.#begun.filter((time) => time > at - 1_000).length
+    if (inSecond > 2 * maxCallsPerSecond)
+      account.offences.push(`${inSecond} calls in the second before ${at}`)
+    if (this.#begun.length > 10 * maxCallsPerSecond) this.#begun.shift()
+  }
+
+  #throttle(account: Account, retryAfterMs: number): ProviderError {
+    account.quietUntil = this.#clock.now() + retryAfterMs
+    return throttled(retryAfterMs)
   }
 
   #say(account: Account, at: number, behaviour: Behaviour): Fetched | ProviderError {
@@ -104,12 +163,20 @@ export class ModelBackend implements Provider {
       case 'unavailable':
         return unavailable()
       case 'throttled':
-        account.quietUntil = this.#clock.now() + behaviour.retryAfterMs
-        return throttled(behaviour.retryAfterMs)
+        return this.#throttle(account, behaviour.retryAfterMs)
+      case 'leased': {
+        // Each fetch makes another.
+        this.#generation += 1
+        const text = `CANARY-${this.#generation}`
+        const { durationMs, renewable } = behaviour
+        account.held = { text, at, leaseMs: durationMs }
+        account.missing = false
+        return { ...fetched(text), lease: { id: text, durationMs, renewable } }
+      }
       default: {
         if (behaviour.kind === 'new') this.#generation += 1
         const text = `CANARY-${this.#generation}`
-        account.held = { text, at }
+        account.held = { text, at, leaseMs: undefined }
         account.missing = false
         return fetched(text)
       }

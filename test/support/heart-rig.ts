@@ -6,6 +6,7 @@ import type { Reading } from '../../src/secrets/reading.ts'
 import { Refresher } from '../../src/secrets/refresher.ts'
 import type { Rule } from '../../src/secrets/rules.ts'
 import { Rules } from '../../src/secrets/rules.ts'
+import type { CallLimits } from '../../src/secrets/source.ts'
 import { Source } from '../../src/secrets/source.ts'
 import { Recorder } from './heart-events.ts'
 
@@ -28,6 +29,8 @@ export interface RigOptions<C extends Clock = Clock> {
   readonly maxEntries?: number
   readonly maxBytes?: number
   readonly missingTtlMs?: number
+  /** Of every source. */
+  readonly limits?: Partial<CallLimits>
 }
 
 /** The heart as the composition root puts it together, on a virtual clock. */
@@ -35,6 +38,8 @@ export interface Rig<C extends Clock = Clock> {
   readonly clock: C
   readonly cache: SecretCache
   readonly refresher: Refresher
+  /** By the providers' names; a test that replaces one puts the new one here, so that it is closed in the end. */
+  readonly sources: Map<string, Source>
   readonly events: Recorder
   /** What a caller is told of a secret, in one word, and the value where there is one. */
   see(name: string): string
@@ -46,9 +51,13 @@ export function createRig<C extends Clock>(t: Pick<Test, 'teardown'>, options: R
   const { clock } = options
   const backends = options.backend instanceof Map ? options.backend : new Map([['p', options.backend]])
   const sources = new Map<string, Source>()
-  for (const [name, backend] of backends) sources.set(name, new Source(name, backend, clock))
-  const rules = new Rules(options.rules)
+  const random = options.random ?? (() => 0.5)
   const events = new Recorder()
+  for (const [name, backend] of backends) {
+    const onBreaker = events.breakerChanged.bind(events)
+    sources.set(name, new Source(name, backend, clock, { random, limits: options.limits ?? {}, onBreaker }))
+  }
+  const rules = new Rules(options.rules)
   const cache = new SecretCache({
     rules,
     clock,
@@ -58,7 +67,6 @@ export function createRig<C extends Clock>(t: Pick<Test, 'teardown'>, options: R
     missingTtlMs: options.missingTtlMs ?? 10 * second,
     onEvicted: (match) => refresher.forget(match),
   })
-  const random = options.random ?? (() => 0.5)
   const refresher = new Refresher({ rules, cache, sources, clock, random, observer: events })
   const stop = async (): Promise<void> => {
     refresher.stop()
@@ -66,7 +74,7 @@ export function createRig<C extends Clock>(t: Pick<Test, 'teardown'>, options: R
     cache.close()
   }
   t.teardown(stop)
-  return { clock, cache, refresher, events, see: (name) => inWords(cache.read(name)), stop }
+  return { clock, cache, refresher, sources, events, see: (name) => inWords(cache.read(name)), stop }
 }
 
 /** A reading in one line: `fresh VALUE`, `stale VALUE`, or its kind. */

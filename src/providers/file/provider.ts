@@ -22,8 +22,13 @@ export function createFileProvider(config: FileProviderConfig, context: Provider
     }
     const bytes = await readStable(path, maxBody)
     if (bytes === undefined) throw new Malformed(`it is a directory, and format is ${format}`)
-    throwIfAborted(signal, place)
-    return await parseDocument(bytes, format === 'auto' ? formatOf(path) : format, maxSecrets, place)
+    try {
+      throwIfAborted(signal, place)
+      return await parseDocument(bytes, format === 'auto' ? formatOf(path) : format, maxSecrets, place)
+    } finally {
+      // What is made of them are copies.
+      bytes.fill(0)
+    }
   }
 
   async function fetchAll(signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>> {

@@ -24,6 +24,7 @@ export async function readStable(path: string, maxBytes: number): Promise<Buffer
     const after = await handle.stat({ bigint: true })
     const whole = before.size === BigInt(bytes.length) || before.size === 0n
     if (whole && after.mtimeNs === before.mtimeNs && after.size === before.size) return bytes
+    bytes.fill(0)
   }
   throw new Malformed('it keeps changing while it is read. Replace it by renaming a complete file over it')
 }
@@ -39,8 +40,15 @@ async function readAll(handle: FileHandle, size: number, maxBytes: number): Prom
     total += bytesRead
     if (total > maxBytes) throw oversized(maxBytes)
     // Whether anything was added meanwhile is seen by the caller's second look at the size.
-    if (bytesRead === 0 || total === size) return Buffer.concat(chunks, total)
+    if (bytesRead === 0 || total === size) return joined(chunks, total)
   }
+}
+
+/** All chunks in one piece. Copies are overwritten: values lie in memory once. */
+function joined(chunks: readonly Buffer[], total: number): Buffer {
+  const bytes = Buffer.concat(chunks, total)
+  for (const chunk of chunks) chunk.fill(0)
+  return bytes
 }
 
 function requireRegular(stats: StatsBase<number | bigint>): void {

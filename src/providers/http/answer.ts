@@ -64,14 +64,24 @@ function parseDocument(body: Buffer): Fetched {
   return parseItem(json)
 }
 
-/** `value` with the optional `encoding`, `version` and `ttl`. */
+/**
+ * Whether a fetch brought a lease. A 304 to a later one would confirm the document and say nothing of the credential in
+ * it, whose lease counts from the question that brought it: such a document is fetched whole each time.
+ */
+export function isLeased(fetched: Fetched | ProviderError): boolean {
+  return !(fetched instanceof ProviderError) && fetched.lease !== undefined
+}
+
+/** `value` with the optional `encoding`, `version`, `ttl` and `lease`. */
 function parseItem(item: Record<string, unknown>): Fetched {
   const version = versionOf(item.version)
-  const ttlMs = ttlOf(item.ttl)
+  const ttlMs = lifetimeOf(item.ttl, 'ttl')
+  const durationMs = lifetimeOf(item.lease, 'lease')
   return {
     value: secretOf(item.value, item.encoding),
     ...(version === undefined ? undefined : { version }),
     ...(ttlMs === undefined ? undefined : { ttlMs }),
+    ...(durationMs === undefined ? undefined : { lease: { durationMs, renewable: false } }),
   }
 }
 
@@ -98,11 +108,11 @@ function versionOf(version: unknown): string | undefined {
 }
 
 /** Seconds become milliseconds. 0 is how backends say that there is no lifetime. */
-function ttlOf(ttl: unknown): number | undefined {
-  if (ttl === undefined || ttl === null) return undefined
-  const seconds = jsonNumber(ttl)
+function lifetimeOf(value: unknown, member: 'ttl' | 'lease'): number | undefined {
+  if (value === undefined || value === null) return undefined
+  const seconds = jsonNumber(value)
   if (seconds === undefined || seconds < 0 || !Number.isSafeInteger(Math.round(seconds * 1000))) {
-    throw new Malformed('its "ttl" is no number of seconds')
+    throw new Malformed(`its "${member}" is no number of seconds`)
   }
   return seconds === 0 ? undefined : Math.round(seconds * 1000)
 }

@@ -4,7 +4,7 @@ import { CodedError } from '../../errors.ts'
 import { type ProviderContext, ProviderError, type ProviderErrorReason } from '../../secrets/provider.ts'
 import { Malformed } from '../shared/malformed.ts'
 import { shown } from './address.ts'
-import { Conditional } from './conditional.ts'
+import { Conditional, type Remembered } from './conditional.ts'
 import { Connection, type Lease, UnusableAuthority } from './connection.ts'
 import { withDeadline } from './deadline.ts'
 import { type Answer, exchange } from './exchange.ts'
@@ -24,7 +24,10 @@ export interface Wanted<T> {
   readonly url: URL
   /** The key that the URL is for; undefined where it is for all. */
   readonly key: string | undefined
+  /** What it makes must not refer to the body of the page, which is overwritten. */
   readonly parse: (page: Page) => T
+  /** Whether each answer is to be one of its own, and so is never asked for conditionally. */
+  readonly isUnique: (result: T) => boolean
 }
 
 /** What a Bearer token may hold: no space, nothing outside visible ASCII (RFC 6750, section 2.1, read generously). */
@@ -52,9 +55,9 @@ export class HttpClient {
    * What `parse` makes of the answer. Rejects with a ProviderError, also where `parse` throws `Malformed`: such an
    * answer is not remembered as one that could still be current.
    */
-  async get<T>({ url, key, parse }: Wanted<T>, signal: AbortSignal): Promise<T> {
+  async get<T>(wanted: Wanted<T>, signal: AbortSignal): Promise<T> {
     const { timeout } = this.#config
-    const place = this.place(url)
+    const place = this.place(wanted.url)
     return await withDeadline(
       {
         clock: this.#context.clock,
@@ -66,33 +69,54 @@ export class HttpClient {
         },
         onAbort: () => new ProviderError('unavailable', 'aborted', `${place}: the request was given up.`),
       },
-      (inner) => this.#fetch({ url, key, parse }, inner),
+      (inner) => this.#fetch(wanted, inner),
     )
   }
 
   async close(): Promise<void> {
     await this.#connection.close()
-    this.#conditional.clear()
+    this.#conditional.close()
   }
 
-  async #fetch<T>({ url, key, parse }: Wanted<T>, signal: AbortSignal): Promise<T> {
-    const path = `${url.pathname}${url.search}`
-    const place = this.place(url)
-    const known = this.#conditional.get(path)
-    const headers = await this.#headers(place)
-    if (known !== undefined) headers['if-none-match'] = known.etag
-    const answer = await this.#follow(url, headers, signal)
+  async #fetch<T>(wanted: Wanted<T>, signal: AbortSignal): Promise<T> {
+    const path = `${wanted.url.pathname}${wanted.url.search}`
+    const known = this.#conditional.take(path)
+    let isReplaced = false
+    try {
+      const answer = await this.#ask(wanted.url, known, signal)
+      if (answer.status === 304 && known !== undefined) {
+        return parsed({ ...known, body: known.body.reveal() }, wanted.parse, this.place(wanted.url))
+      }
+      const result = this.#take(path, wanted, answer)
+      isReplaced = true
+      return result
+    } finally {
+      // Whatever went wrong, what was current before may still be.
+      if (isReplaced) known?.body.wipe()
+      else if (known !== undefined) this.#conditional.give(path, known)
+    }
+  }
 
-    if (answer.status === 304 && known !== undefined) {
-      return parsed({ ...known, body: known.body.reveal() }, parse, place)
+  async #ask(url: URL, known: Remembered | undefined, signal: AbortSignal): Promise<Answer> {
+    const headers = await this.#headers(this.place(url))
+    if (known !== undefined) headers['if-none-match'] = known.etag
+    return await this.#follow(url, headers, signal)
+  }
+
+  /** What a full answer brings. Its body is remembered, or overwritten. */
+  #take<T>(path: string, { url, key, parse, isUnique }: Wanted<T>, answer: Answer): T {
+    const place = this.place(url)
+    let isRemembered = false
+    try {
+      if (answer.status !== 200) throw statusFailure({ place, key }, answer, this.#context.clock.wall())
+      const page = pageOf(answer, place)
+      const result = parsed(page, parse, place)
+      isRemembered = !isUnique(result)
+      if (isRemembered) this.#conditional.set(path, page)
+      return result
+    } finally {
+      if (!isRemembered) answer.body.fill(0)
     }
-    if (answer.status !== 200) {
-      throw statusFailure({ place, key }, answer, this.#context.clock.wall())
-    }
-    const page = pageOf(answer, place)
-    const result = parsed(page, parse, place)
-    this.#conditional.set(path, page)
-    return result
   }
 
   /** Sends the request and follows redirects within the origin. */

@@ -26,38 +26,52 @@ const entityTag = /^(?:W\/)?"[!#-~\u0080-\u00ff]{0,512}"$/
  * says "what you have is current", and the provider is the one who has to have it. It never answers without asking the
  * backend. The whole body is kept, opaque, and parsed again on a 304, so that each fetch hands out values of its own:
  * whoever got the last ones may have overwritten them.
+ *
+ * An answer is taken out for the request that asks whether it is current, and given back afterwards: what lies here is
+ * in nobody's hands, and so can be overwritten whenever it is replaced or has to make room.
  */
 export class Conditional {
   readonly #entries = new Map<string, Remembered>()
   #bytes = 0
+  #closed = false
 
-  get(path: string): Remembered | undefined {
-    return this.#entries.get(path)
+  /** What is remembered of a path; the caller gives it back, or overwrites it. */
+  take(path: string): Remembered | undefined {
+    const entry = this.#entries.get(path)
+    if (entry === undefined) return undefined
+    this.#entries.delete(path)
+    this.#bytes -= entry.body.byteLength
+    return entry
   }
 
-  /** Remembers an answer, or forgets the path where the answer cannot be asked for conditionally. Takes `body` over. */
+  /** Remembers an answer, where it can be asked for conditionally. Takes `body` over, to remember or to overwrite it. */
   set(path: string, { etag, contentType, body }: Answered): void {
-    this.forget(path)
-    if (etag === undefined || !entityTag.test(etag) || body.length > maxBytes) return
-    this.#entries.set(path, { etag, contentType, body: new SecretValue(body) })
-    this.#bytes += body.length
+    this.#forget(path)
+    if (etag === undefined || !entityTag.test(etag) || body.length > maxBytes) body.fill(0)
+    else this.give(path, { etag, contentType, body: new SecretValue(body) })
+  }
+
+  /** Takes back what was taken; what was remembered of the path meanwhile is newer. */
+  give(path: string, remembered: Remembered): void {
+    if (this.#closed || this.#entries.has(path)) {
+      remembered.body.wipe()
+      return
+    }
+    this.#entries.set(path, remembered)
+    this.#bytes += remembered.body.byteLength
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= maxBytes && this.#entries.size <= maxEntries) break
-      this.forget(oldest)
+      this.#forget(oldest)
     }
   }
 
-  forget(path: string): void {
-    const entry = this.#entries.get(path)
-    if (entry === undefined) return
-    this.#entries.delete(path)
-    this.#bytes -= entry.body.byteLength
+  #forget(path: string): void {
+    this.take(path)?.body.wipe()
   }
 
-  /** Forgets everything and overwrites it. */
-  clear(): void {
-    for (const { body } of this.#entries.values()) body.wipe()
-    this.#entries.clear()
-    this.#bytes = 0
+  /** Overwrites everything, and what is given back later too. */
+  close(): void {
+    this.#closed = true
+    for (const path of [...this.#entries.keys()]) this.#forget(path)
   }
 }

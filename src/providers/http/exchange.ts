@@ -43,6 +43,10 @@ export function exchange(pool: Pool, request: Outgoing, signal: AbortSignal): Pr
 
   /** True where the answer may go on: below the limit that its status allows. */
   const allows = (bytes: number): boolean => bytes <= (head?.status === 200 ? request.maxBody : discardable)
+  const discard = (): void => {
+    for (const chunk of chunks) chunk.fill(0)
+    chunks.length = 0
+  }
   const cut = (): void => {
     if (head?.status === 200) reject(oversized(request))
     else if (head !== undefined) resolve({ ...head, body: Buffer.alloc(0) })
@@ -71,11 +75,13 @@ export function exchange(pool: Pool, request: Outgoing, signal: AbortSignal): Pr
         },
         onResponseEnd() {
           settle()
-          if (head !== undefined)
-            resolve({ ...head, body: Buffer.concat(chunks, head.status === 200 ? size : 0) })
+          const body = Buffer.concat(chunks, head?.status === 200 ? size : 0)
+          discard()
+          if (head !== undefined) resolve({ ...head, body })
         },
         onResponseError(_controller, error) {
           settle()
+          discard()
           // The status of a failure is known, whatever became of the body that came with it.
           if (head !== undefined && head.status !== 200) resolve({ ...head, body: Buffer.alloc(0) })
           else reject(transportFailure(request.place, error))

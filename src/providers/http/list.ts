@@ -1,7 +1,7 @@
 import type { Fetched, Provider, ProviderError } from '../../secrets/provider.ts'
 import { narrow } from '../shared/narrow.ts'
 import type { Address } from './address.ts'
-import { parseList } from './answer.ts'
+import { isLeased, parseList } from './answer.ts'
 import type { HttpClient } from './client.ts'
 
 /** A backend with one URL for all its secrets: one call serves everything. */
@@ -10,7 +10,15 @@ export function listProvider(client: HttpClient, address: Address, maxSecrets: n
   const place = client.place(url)
 
   const fetchAll = (signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>> =>
-    client.get({ url, key: undefined, parse: ({ body }) => parseList(body, maxSecrets, place) }, signal)
+    client.get(
+      {
+        url,
+        key: undefined,
+        parse: ({ body }) => parseList(body, maxSecrets, place),
+        isUnique: (secrets) => secrets.values().some(isLeased),
+      },
+      signal,
+    )
 
   return {
     fetch: async (keys, signal) => narrow(await fetchAll(signal), keys, place),

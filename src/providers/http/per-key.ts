@@ -7,7 +7,7 @@ import {
 import { notFound } from '../shared/narrow.ts'
 import { inParallel } from '../shared/parallel.ts'
 import type { Address } from './address.ts'
-import { parseSingle } from './answer.ts'
+import { isLeased, parseSingle } from './answer.ts'
 import type { HttpClient } from './client.ts'
 import { connections } from './connection.ts'
 
@@ -29,7 +29,7 @@ export function perKeyProvider(client: HttpClient, address: Address, name: strin
   async function fetchOne(key: string, signal: AbortSignal): Promise<Fetched> {
     const url = address.of(key)
     if (url === undefined) throw notFound(`provider "${name}"`, key)
-    return await client.get({ url, key, parse: parseSingle }, signal)
+    return await client.get({ url, key, parse: parseSingle, isUnique: isLeased }, signal)
   }
 
   return {

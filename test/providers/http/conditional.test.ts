@@ -54,22 +54,57 @@ t.test('a broken answer is not remembered as current', async (t) => {
   t.equal(backend.requests[1]?.headers['if-none-match'], undefined)
 })
 
-t.test('what is remembered is bounded, the oldest goes first, and nothing shows it', async (t) => {
-  const conditional = new Conditional()
-  const large = 6 * 1024 * 1024
-  for (const path of ['/1', '/2', '/3']) {
-    conditional.set(path, { etag: '"1"', contentType: undefined, body: Buffer.alloc(large, 'CANARY-') })
-  }
-  t.equal(conditional.get('/1'), undefined)
-  t.ok(conditional.get('/2'))
-  t.ok(conditional.get('/3'))
-  leaksNothing(t, conditional.get('/3'))
+const body = (bytes: number): Buffer => Buffer.alloc(bytes, 'CANARY-')
+const isWiped = (bytes: Buffer | undefined): boolean => bytes?.every((byte) => byte === 0) === true
 
-  const kept = conditional.get('/3')?.body
-  conditional.clear()
-  t.equal(conditional.get('/3'), undefined)
-  t.ok(
-    kept?.reveal().every((byte) => byte === 0),
-    'overwritten',
-  )
+t.test(
+  'what is remembered is bounded, the oldest goes first and is overwritten, and nothing shows it',
+  async (t) => {
+    const conditional = new Conditional()
+    const bodies = [1, 2, 3].map(() => body(6 * 1024 * 1024))
+    for (const [at, each] of bodies.entries()) {
+      conditional.set(`/${at + 1}`, { etag: '"1"', contentType: undefined, body: each })
+    }
+    t.equal(conditional.take('/1'), undefined)
+    t.same(bodies.map(isWiped), [true, false, false])
+    const second = conditional.take('/2')
+    const third = conditional.take('/3')
+    if (second === undefined || third === undefined) throw new Error('not remembered')
+    leaksNothing(t, third)
+    conditional.give('/3', third)
+    leaksNothing(t, conditional)
+
+    conditional.close()
+    t.equal(conditional.take('/3'), undefined)
+    t.ok(isWiped(bodies[2]), 'overwritten at the end')
+    conditional.give('/2', second)
+    t.ok(isWiped(bodies[1]), 'and so is what was in use then')
+  },
+)
+
+t.test('an answer that is being asked for again cannot be overwritten by what comes meanwhile', async (t) => {
+  const conditional = new Conditional()
+  const [old, newer] = [body(64), body(32)]
+  conditional.set('/1', { etag: '"1"', contentType: undefined, body: old })
+  const taken = conditional.take('/1')
+  if (taken === undefined) throw new Error('not remembered')
+  conditional.set('/1', { etag: '"2"', contentType: undefined, body: newer })
+  t.notOk(isWiped(old))
+  conditional.give('/1', taken)
+  t.ok(isWiped(old), 'given back, it makes way for the newer one')
+  t.equal(conditional.take('/1')?.etag, '"2"')
+  t.notOk(isWiped(newer))
 })
+
+t.test(
+  'what cannot be asked for conditionally is overwritten, and takes the place of what could',
+  async (t) => {
+    const conditional = new Conditional()
+    const [old, untagged] = [body(64), body(64)]
+    conditional.set('/1', { etag: '"1"', contentType: undefined, body: old })
+    conditional.set('/1', { etag: undefined, contentType: undefined, body: untagged })
+    t.ok(isWiped(old))
+    t.ok(isWiped(untagged))
+    t.equal(conditional.take('/1'), undefined)
+  },
+)

@@ -1,0 +1,175 @@
+import type { SecretCache } from './cache.ts'
+import type { Clock } from './clock.ts'
+import { endsWithin } from './clock.ts'
+import type { ForcedCalls } from './forced-calls.ts'
+import type { SecretOutcome } from './outcome.ts'
+import { outcomeOf } from './outcome.ts'
+import { ProviderError } from './provider.ts'
+import type { Reading, RefreshResult } from './reading.ts'
+import type { Match, Rules } from './rules.ts'
+import { isPattern } from './rules.ts'
+import type { Runner } from './runner.ts'
+import type { Unit } from './unit.ts'
+import type { Units } from './units.ts'
+
+export interface AskersOptions {
+  readonly rules: Rules
+  readonly cache: SecretCache
+  readonly clock: Clock
+  readonly runner: Runner
+  readonly units: Units
+  readonly calls: ForcedCalls
+}
+
+const evictedAtOnce =
+  'the cache has no room for it beside the others: raise cache.maxEntries or cache.maxBytes'
+/** What callers are told to wait where nobody knows better, in milliseconds. */
+const askAgainAfter = 1_000
+
+/** What those are told who want a fetch: which calls are made for them, and which are not. */
+export class Askers {
+  readonly #cache: SecretCache
+  readonly #clock: Clock
+  readonly #runner: Runner
+  readonly #units: Units
+  readonly #calls: ForcedCalls
+  #rules: Rules
+  /** When the process last came back from a suspension, on the monotonic clock. */
+  #resumedAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: AskersOptions) {
+    this.#rules = options.rules
+    this.#cache = options.cache
+    this.#clock = options.clock
+    this.#runner = options.runner
+    this.#units = options.units
+    this.#calls = options.calls
+  }
+
+  /** Other rules hold from now on. */
+  apply(rules: Rules): void {
+    this.#rules = rules
+  }
+
+  resumed(): void {
+    this.#resumedAt = this.#clock.now()
+  }
+
+  /**
+   * The first fetch of a pattern secret, or the one of a secret that expired while the process was suspended: one call,
+   * however many wait for it, and each of them for `timeoutMs` at most. A name that was missing or failing a moment ago
+   * costs no call. Never rejects.
+   */
+  async demand(name: string, timeoutMs: number): Promise<Reading> {
+    const until = this.#clock.now() + timeoutMs
+    for (;;) {
+      const reading = this.#cache.read(name)
+      if (!isWorthWaitingFor(reading)) return reading
+      const match = this.#rules.find(name)
+      if (match === undefined) return { kind: 'not-found' }
+      const refusal = this.#refusal(match, reading)
+      if (refusal !== undefined) return refusal
+      const leftMs = Math.max(0, until - this.#clock.now())
+      const unit = this.#units.for(match)
+      const patienceMs = this.#isKept(unit) ? undefined : leftMs
+      const { ended } = this.#runner.run(unit, { urgency: 'caller', patienceMs })
+      if (!(await unit.waitedFor(endsWithin(this.#clock, leftMs, ended)))) {
+        return this.#tooLate(name, reading, `no answer within ${timeoutMs} ms yet`)
+      }
+      const after = this.#cache.read(name)
+      if (after.kind !== 'undiscovered') return after
+      const run = await ended
+      const outcome = outcomeOf(run, name)
+      if (outcome === 'missing') return { kind: 'not-found' }
+      // Another's patience ended in the queue; this caller has some left.
+      const wasLeft = outcome instanceof ProviderError && outcome.reason === 'timeout'
+      if (wasLeft && run.calledAt === undefined && this.#clock.now() < until) continue
+      return this.#failing(unit) ?? notLoaded(outcome)
+    }
+  }
+
+  /** Fetches a secret now, or joins the fetch that is under way, or gives the result of the last second's. Never rejects. */
+  async refresh(name: string): Promise<RefreshResult> {
+    const match = this.#rules.find(name)
+    if (match === undefined) return { outcome: 'not-found' }
+    const throttled = this.#calls.throttled(match)
+    if (throttled !== undefined) return this.#result(name, throttled)
+    return this.#result(name, outcomeOf(await this.#calls.of(match), name))
+  }
+
+  /**
+   * Fetches everything that is declared or held now, and what lists discover. A pattern stands for its secrets where
+   * its list could not be had. Never rejects.
+   */
+  async refreshAll(): Promise<{ name: string; result: RefreshResult }[]> {
+    const results = new Map<string, RefreshResult>()
+    const runs = [...this.#units.all()].map(async (unit) => {
+      const names = [...unit.matches.keys()]
+      const provider = unit.source.name
+      if (unit.key === undefined) names.push(...this.#cache.discovered(provider).map((match) => match.name))
+      const failure = this.#runner.throttled(unit)
+      const run = failure === undefined ? await this.#calls.ofAll(unit) : { secrets: new Map(), failure }
+      // A list that could not be had says nothing of which secrets a pattern has; the pattern stands for them.
+      if (run.failure !== undefined && unit.key === undefined)
+        names.push(...this.#rules.patternsOf(provider).map((rule) => rule.name))
+      for (const name of [...names, ...run.secrets.keys()]) {
+        results.set(name, this.#result(name, outcomeOf(run, name)))
+      }
+    })
+    await Promise.all(runs)
+    return [...results].map(([name, result]) => ({ name, result })).sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** What a caller is told for whom no call is made: one failed a moment ago, and is not made again yet. */
+  #refusal(match: Match, reading: Reading): Reading | undefined {
+    const unit = this.#units.find(this.#units.placeOf(match))
+    if (unit === undefined) return undefined
+    if (reading.kind !== 'expired') return this.#failing(unit)
+    const wasTried = (unit.calledAt ?? Number.NEGATIVE_INFINITY) >= this.#resumedAt
+    const isLeftAlone = this.#runner.throttled(unit) !== undefined
+    return isLeftAlone || (wasTried && this.#failing(unit) !== undefined) ? reading : undefined
+  }
+
+  /** What readers are told of a unit that brought nothing and is not tried again yet. */
+  #failing({ current, failure, plannedFor }: Unit): Reading | undefined {
+    if (current !== undefined || failure === undefined || plannedFor === undefined) return undefined
+    const retryAfterMs = Math.max(1, plannedFor - this.#clock.now())
+    return { kind: 'not-loaded', retryAfterMs, reason: failure.error.message }
+  }
+
+  #tooLate(name: string, before: Reading, reason: string): Reading {
+    if (before.kind === 'expired') return this.#cache.read(name)
+    return { kind: 'not-loaded', retryAfterMs: askAgainAfter, reason }
+  }
+
+  /** Whether a unit keeps something current, rather than being the first fetch of a name that a caller chose. */
+  #isKept({ key, matches }: Unit): boolean {
+    if (key === undefined) return true
+    return matches
+      .values()
+      .some(({ name, rule }) => !isPattern(rule.name) || this.#cache.entry(name) !== undefined)
+  }
+
+  #result(name: string, outcome: SecretOutcome): RefreshResult {
+    const status = this.#cache.status(name)
+    if (outcome instanceof ProviderError) {
+      return { outcome: 'failed', error: outcome, ...(status === undefined ? {} : { status }) }
+    }
+    if (outcome === 'missing' || status === undefined) return { outcome: 'not-found' }
+    return { outcome: outcome === 'unchanged' ? 'unchanged' : 'rotated', status }
+  }
+}
+
+function isWorthWaitingFor(reading: Reading): boolean {
+  return reading.kind === 'undiscovered' || (reading.kind === 'expired' && reading.overslept === true)
+}
+
+function notLoaded(outcome: SecretOutcome): Reading {
+  if (!(outcome instanceof ProviderError)) {
+    return { kind: 'not-loaded', retryAfterMs: askAgainAfter, reason: evictedAtOnce }
+  }
+  // An open breaker says when it lets a call through; what failed for itself is remembered, with its own time.
+  const retryAfterMs =
+    outcome.reason === 'circuit-open' ? (outcome.retryAfterMs ?? askAgainAfter) : askAgainAfter
+  return { kind: 'not-loaded', retryAfterMs: Math.max(1, retryAfterMs), reason: outcome.message }
+}

@@ -1,0 +1,106 @@
+import { LRUCache } from 'lru-cache'
+import type { Entry } from './entry.ts'
+import type { Match } from './rules.ts'
+import type { SecretValue } from './secret.ts'
+
+export interface Bounds {
+  readonly maxEntries: number
+  /** Of values, with what belongs to each. */
+  readonly maxBytes: number
+}
+
+/** What an entry costs beside its value, in bytes, by measurement of 10,000 of them; keeps tiny secrets from being free. */
+const entryOverhead = 1_024
+
+/** The pattern secrets that are held, within bounds: beyond them the least recently read go. */
+export class Discovered {
+  readonly #evicted: (entry: Entry) => void
+  #maxBytes: number
+  #entries: LRUCache<string, Entry>
+
+  constructor(bounds: Bounds, evicted: (entry: Entry) => void) {
+    this.#evicted = evicted
+    this.#maxBytes = bounds.maxBytes
+    this.#entries = this.#container(bounds)
+  }
+
+  #container({ maxEntries, maxBytes }: Bounds): LRUCache<string, Entry> {
+    return new LRUCache({
+      max: maxEntries,
+      maxSize: maxBytes,
+      sizeCalculation: sizeOf,
+      dispose: (entry, _name, reason) => {
+        if (reason === 'evict') this.#evicted(entry)
+      },
+    })
+  }
+
+  /** Counts as a use of the secret. */
+  get(name: string): Entry | undefined {
+    return this.#entries.get(name)
+  }
+
+  peek(name: string): Entry | undefined {
+    return this.#entries.peek(name)
+  }
+
+  /** Whether a value could be held if it were the only one. */
+  fits(match: Match, value: Pick<SecretValue, 'byteLength'>): boolean {
+    return sizeWith(match, value) <= this.#maxBytes
+  }
+
+  put(entry: Entry): void {
+    const { name } = entry.match
+    // lru-cache measures an object once: without this, one that grew in place would still count as what it was.
+    this.#entries.delete(name)
+    this.#entries.set(name, entry)
+  }
+
+  delete(name: string): void {
+    this.#entries.delete(name)
+  }
+
+  /** The least recently used first. */
+  *values(): Generator<Entry> {
+    for (const entry of this.#entries.rvalues()) if (entry !== undefined) yield entry
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize
+  }
+
+  /**
+   * Holds these from now on and no others, within other bounds: lru-cache cannot change its own.
+   *
+   * @param entries in the order of use, the least recently used first
+   * @returns those that there is no room for; nobody else is told of them
+   */
+  replace(bounds: Bounds, entries: readonly Entry[]): Entry[] {
+    const kept: Entry[] = []
+    const left: Entry[] = []
+    let bytes = 0
+    for (const entry of entries.toReversed()) {
+      const size = sizeOf(entry)
+      const fits = kept.length < bounds.maxEntries && bytes + size <= bounds.maxBytes
+      if (fits) bytes += size
+      const side = fits ? kept : left
+      side.push(entry)
+    }
+    this.#maxBytes = bounds.maxBytes
+    this.#entries = this.#container(bounds)
+    for (const entry of kept.reverse()) this.put(entry)
+    return left
+  }
+}
+
+export function sizeOf(entry: Entry): number {
+  return entry.held === undefined ? 0 : sizeWith(entry.match, entry.held.secret)
+}
+
+function sizeWith({ name }: Match, value: Pick<SecretValue, 'byteLength'>): number {
+  return value.byteLength + name.length + entryOverhead
+}

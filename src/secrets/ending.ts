@@ -1,0 +1,43 @@
+import type { RunOutcome } from './outcome.ts'
+import { firstError } from './outcome.ts'
+import { ProviderError } from './provider.ts'
+import type { Run } from './run.ts'
+
+/** How a run ended, as far as the next one depends on it. */
+export interface Ending {
+  readonly run: Run
+  readonly outcome: RunOutcome
+  /** Why it failed, wholly or for one of its secrets. */
+  readonly error: ProviderError | undefined
+  /** From the question to the answer, in milliseconds. */
+  readonly tookMs: number
+}
+
+export function endingOf(run: Run, outcome: RunOutcome, tookMs: number): Ending {
+  return { run, outcome, error: outcome.failure ?? firstError(outcome), tookMs }
+}
+
+/** Whether the provider was not called since it is being left alone for a while. That is no failure of the unit's. */
+export function isRefused({ run, error }: Ending): boolean {
+  return run.began === undefined && (error?.reason === 'circuit-open' || error?.kind === 'throttled')
+}
+
+/**
+ * Whether an ending says nothing of a name that was fetched for the first time. An open breaker answers at once by
+ * itself, and knows better than a memory when it no longer will; and that somebody's patience ended in the queue is
+ * nothing to remember of the name.
+ */
+export function saysNothing({ run, error }: Ending): boolean {
+  return error?.reason === 'circuit-open' || (run.began === undefined && error?.reason === 'timeout')
+}
+
+/** Whether the run brought something for one of its secrets, whatever became of the others. */
+export function broughtSomething({ outcome }: Ending): boolean {
+  for (const each of outcome.secrets.values()) if (!(each instanceof ProviderError)) return true
+  return false
+}
+
+/** Whether a renewal failed because the lease cannot be renewed, rather than that it could not be just now. */
+export function endedLease({ run, error }: Ending): boolean {
+  return run.renews && run.began !== undefined && (error?.kind === 'missing' || error?.kind === 'denied')
+}

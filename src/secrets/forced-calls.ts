@@ -1,0 +1,106 @@
+import type { SecretCache } from './cache.ts'
+import type { Clock } from './clock.ts'
+import { callPause } from './last-calls.ts'
+import type { RunOutcome } from './outcome.ts'
+import type { ProviderError } from './provider.ts'
+import type { Match } from './rules.ts'
+import type { Runner } from './runner.ts'
+import type { Unit } from './unit.ts'
+import type { Place, Units } from './units.ts'
+
+export interface ForcedCallsOptions {
+  readonly cache: SecretCache
+  readonly clock: Clock
+  readonly runner: Runner
+  readonly units: Units
+}
+
+/** Calls that somebody asked for: each fetches, and none comes within a second of the last one of the same unit. */
+export class ForcedCalls {
+  readonly #cache: SecretCache
+  readonly #clock: Clock
+  readonly #runner: Runner
+  readonly #units: Units
+
+  constructor(options: ForcedCallsOptions) {
+    this.#cache = options.cache
+    this.#clock = options.clock
+    this.#runner = options.runner
+    this.#units = options.units
+  }
+
+  /** Whether a call for a secret is under way, or waits for its turn. */
+  isUnderWay(match: Match): boolean {
+    return this.#units.find(this.#units.placeOf(match))?.current !== undefined
+  }
+
+  /** A backend that asked for fewer calls gets none before its time, whoever wants one. */
+  throttled(match: Match): ProviderError | undefined {
+    const remembered = this.#cache.throttledFirstFetch(match.name)
+    if (remembered !== undefined) return remembered
+    const unit = this.#units.find(this.#units.placeOf(match))
+    return unit === undefined ? undefined : this.#runner.throttled(unit)
+  }
+
+  /** The call that is under way for a secret, or the one of the last second, or another. */
+  async of(match: Match): Promise<RunOutcome> {
+    const place = this.#units.placeOf(match)
+    const isIdle = this.#units.find(place)?.current === undefined
+    const last = isIdle ? this.#runner.lastCalls.find(place) : undefined
+    if (last !== undefined && speaksOf(last.outcome, place, match.name)) return last.outcome
+    return await this.#another(this.#units.for(match))
+  }
+
+  /** As `of`, for all that a unit fetches. */
+  async ofAll(unit: Unit): Promise<RunOutcome> {
+    const last = unit.current === undefined ? this.#runner.lastCalls.find(unit) : undefined
+    const isWhole =
+      last !== undefined && unit.matches.keys().every((name) => speaksOf(last.outcome, unit, name))
+    return isWhole ? last.outcome : await this.#another(unit)
+  }
+
+  /**
+   * A call that began at `since` or later. One that is under way and began before is waited for, and may do where it
+   * `suffices`; if not, one more follows, a second after it at the earliest. No other is made for that.
+   *
+   * @param since on the monotonic clock
+   */
+  async ofSince(match: Match, since: number, suffices: () => boolean): Promise<RunOutcome> {
+    const place = this.#units.placeOf(match)
+    const unit = this.#units.for(match)
+    const before = unit.current
+    if (before !== undefined && (before.renews || before.began !== undefined)) {
+      const outcome = await unit.waitedFor(before.ended)
+      if (suffices() || (!before.renews && outcome.failure !== undefined)) return outcome
+    }
+    const last = this.#runner.lastCalls.find(place)
+    if (last !== undefined && unit.current === undefined) {
+      await unit.waitedFor(this.#pause(last.at + callPause - this.#clock.now()))
+      const meanwhile = this.#runner.lastCalls.find(place)
+      if (unit.current === undefined && meanwhile !== undefined && meanwhile.at >= since)
+        return meanwhile.outcome
+    }
+    return await this.#another(this.#units.for(match))
+  }
+
+  #another(unit: Unit): Promise<RunOutcome> {
+    return unit.waitedFor(this.#fetched(unit))
+  }
+
+  async #fetched(unit: Unit): Promise<RunOutcome> {
+    // A renewal brings no other value, so it is not the call that is wanted.
+    if (unit.current?.renews === true) await unit.current.ended
+    return await this.#runner.run(unit, { urgency: 'caller', forced: true }).ended
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#clock.setTimer(resolve, ms)
+    return promise
+  }
+}
+
+/** A list speaks of all that it could have named; a call for a key of the secrets that the key stood for then. */
+function speaksOf({ secrets, failure }: RunOutcome, { key }: Pick<Place, 'key'>, name: string): boolean {
+  return key === undefined || failure !== undefined || secrets.has(name)
+}

@@ -1,0 +1,108 @@
+import type { SecretCache } from './cache.ts'
+import type { Clock, Random } from './clock.ts'
+import type { Ending } from './ending.ts'
+import { broughtSomething, endedLease, isRefused } from './ending.ts'
+import { Planner } from './planner.ts'
+import { Probers } from './probers.ts'
+import type { ProviderError } from './provider.ts'
+import type { Rules } from './rules.ts'
+import { SharedDraws } from './shared-draws.ts'
+import type { Source } from './source.ts'
+import type { Unit } from './unit.ts'
+import type { Units } from './units.ts'
+
+/** How soon the one that probes a breaker looks again, in milliseconds, where another's probe is under way. */
+const shortestLook = 100
+
+export interface PlansOptions {
+  readonly rules: Rules
+  readonly cache: SecretCache
+  readonly clock: Clock
+  readonly random: Random
+  readonly units: Units
+}
+
+/** When a unit comes next, after a run of it and while its provider is left alone. All times on the monotonic clock. */
+export class Plans {
+  readonly #cache: SecretCache
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #probers: Probers
+  readonly #draws: SharedDraws
+  #planner: Planner
+
+  constructor(options: PlansOptions) {
+    this.#cache = options.cache
+    this.#clock = options.clock
+    this.#random = options.random
+    this.#probers = new Probers(options.units)
+    this.#draws = new SharedDraws(options.clock, options.random)
+    this.#planner = new Planner(options.rules, options.cache, options.random)
+  }
+
+  get planner(): Planner {
+    return this.#planner
+  }
+
+  /** Other rules hold from now on. */
+  apply(rules: Rules): void {
+    this.#planner = new Planner(rules, this.#cache, this.#random)
+  }
+
+  /** When the next run of a unit begins whose run has just ended. */
+  after(unit: Unit, ending: Ending, isFirstSuccess: boolean): number {
+    const now = this.#clock.now()
+    const { error } = ending
+    const probeAt = error === undefined ? undefined : this.#probeAfter(unit, error, now)
+    if (probeAt !== undefined) return probeAt
+    if (error !== undefined && isRefused(ending)) return this.#planner.afterRefusal(unit, now, error)
+    if (endedLease(ending)) return this.#planner.afterLostLease(now)
+    // Each counted for itself: a failure after days of a missing secret is the first one.
+    const attempts = unit.failures > 0 ? unit.failures : unit.misses
+    // Each fetch of a lease makes another credential: that one of the rules finds no field in it is no reason for that.
+    if (attempts > 0 && !(broughtSomething(ending) && this.#planner.isLeased(unit))) {
+      return this.#planner.afterFailure(unit, now, attempts, error)
+    }
+    const draw = this.#draws.for(unit.source)
+    const nextAt = this.#planner.afterSuccess(unit, now, ending.tookMs, () => draw, isFirstSuccess)
+    // An answer that came when what it brought had expired already, as after a suspension, is followed by another soon.
+    const isLate = error === undefined && this.#planner.isAwaited(unit, now)
+    const again = isLate ? this.#planner.afterFailure(unit, now, 1, undefined) : nextAt
+    return Math.min(nextAt, again, this.#probeBy(unit, now))
+  }
+
+  /** The source's breaker opened, or opened again. @returns the unit that is to come when it lets a call through */
+  proberOf(source: Source): Unit | undefined {
+    return this.#probers.choose(source)
+  }
+
+  /** The unit is no longer kept. @returns when another is to come in its place, since it was to probe an open breaker */
+  gone(unit: Unit): number | undefined {
+    if (!this.#probers.gone(unit)) return undefined
+    const { state, probeAt } = unit.source.breaker
+    return state === 'open' ? probeAt : undefined
+  }
+
+  /** The source was replaced or removed. */
+  forget(source: Source): void {
+    this.#probers.forget(source)
+  }
+
+  /** When a unit comes that failed, where it is the one that finds out whether the source's breaker may close. */
+  #probeAfter(unit: Unit, error: ProviderError, now: number): number | undefined {
+    const { state, probeAt } = unit.source.breaker
+    // A provider that throttles is asked at the time that it gave.
+    if (state === 'closed' || error.kind === 'throttled') return undefined
+    if (!this.#probers.takes(unit)) return undefined
+    if (state === 'open' && probeAt !== undefined) return Math.max(probeAt, now + 1)
+    return now + Math.max(error.retryAfterMs ?? 0, shortestLook)
+  }
+
+  /** By when a unit comes at the latest that was served: infinite but where no other is there to probe the breaker. */
+  #probeBy(unit: Unit, now: number): number {
+    const { state, probeAt } = unit.source.breaker
+    if (state !== 'open' || probeAt === undefined || !this.#probers.takes(unit))
+      return Number.POSITIVE_INFINITY
+    return Math.max(probeAt, now + 1)
+  }
+}

@@ -1,0 +1,40 @@
+import type { Urgency } from './ask.ts'
+import type { Confirmation } from './entry.ts'
+import type { RunOutcome } from './outcome.ts'
+
+/** Who wants a run. */
+export interface Wish {
+  /** Where it is absent, the state of the unit's secrets decides. */
+  readonly urgency?: Urgency
+  /** A person or an application asked for it: it fetches, and when it fails that says nothing of how long to wait. */
+  readonly forced?: boolean
+  /** How long the run may wait for its turn at the provider, in milliseconds. */
+  readonly patienceMs?: number | undefined
+}
+
+/** One attempt of a unit, from the queue before the provider to its outcome. */
+export class Run {
+  readonly forced: boolean
+  /** It renews a lease, and so brings no other value. */
+  readonly renews: boolean
+  /** Undefined while the provider is not called for it yet. */
+  began: Confirmation | undefined
+  /** It goes ahead of those that nobody waits for. */
+  isHurried: boolean
+  readonly ended: Promise<RunOutcome>
+  readonly #resolve: (outcome: RunOutcome | Promise<RunOutcome>) => void
+
+  constructor(wish: Wish, renews: boolean) {
+    this.forced = wish.forced ?? false
+    this.renews = renews
+    this.isHurried = wish.urgency === 'caller'
+    const { promise, resolve } = Promise.withResolvers<RunOutcome>()
+    this.ended = promise
+    this.#resolve = resolve
+  }
+
+  endsWith(outcome: RunOutcome | Promise<RunOutcome>): this {
+    this.#resolve(outcome)
+    return this
+  }
+}

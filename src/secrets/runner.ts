@@ -1,0 +1,304 @@
+import type { Ask } from './ask.ts'
+import { backoffDelay, notBefore } from './backoff.ts'
+import type { SecretCache } from './cache.ts'
+import type { Clock, Random } from './clock.ts'
+import type { Ending } from './ending.ts'
+import { endedLease, endingOf, isRefused, saysNothing } from './ending.ts'
+import type { Began } from './intake.ts'
+import { Intake } from './intake.ts'
+import { LastCalls } from './last-calls.ts'
+import type { SecretsObserver } from './observer.ts'
+import type { RunOutcome } from './outcome.ts'
+import { detached, stopping } from './outcome.ts'
+import type { Planner } from './planner.ts'
+import { Plans } from './plans.ts'
+import type { Lease } from './provider.ts'
+import { ProviderError } from './provider.ts'
+import type { Rules } from './rules.ts'
+import { isPattern } from './rules.ts'
+import type { Wish } from './run.ts'
+import { Run } from './run.ts'
+import type { Schedule } from './schedule.ts'
+import type { Source } from './source.ts'
+import { Tidings } from './tidings.ts'
+import type { Unit } from './unit.ts'
+import type { Units } from './units.ts'
+
+/** Several changes that a backend reports within this time, in milliseconds, are one. */
+const changeWindow = 50
+
+export interface RunnerOptions {
+  readonly rules: Rules
+  readonly cache: SecretCache
+  readonly clock: Clock
+  readonly random: Random
+  readonly observer: SecretsObserver
+  readonly schedule: Schedule
+  readonly units: Units
+}
+
+/** Runs units, each at most once at a time, and plans the next run when one has ended. */
+export class Runner {
+  readonly #cache: SecretCache
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #schedule: Schedule
+  readonly #units: Units
+  readonly #intake: Intake
+  readonly #plans: Plans
+  readonly #tidings: Tidings
+  readonly lastCalls: LastCalls
+  #stopped = false
+
+  constructor(options: RunnerOptions) {
+    this.#cache = options.cache
+    this.#clock = options.clock
+    this.#random = options.random
+    this.#schedule = options.schedule
+    this.#units = options.units
+    this.#intake = new Intake(options.rules, options.cache, options.observer)
+    this.#plans = new Plans(options)
+    this.#tidings = new Tidings(options)
+    this.lastCalls = new LastCalls(options.clock)
+  }
+
+  get planner(): Planner {
+    return this.#plans.planner
+  }
+
+  /** Other rules hold from now on. */
+  apply(rules: Rules): void {
+    this.#intake.apply(rules)
+    this.#plans.apply(rules)
+    this.#tidings.apply(rules)
+  }
+
+  /** Starts no further run. What is under way ends when the sources are aborted. */
+  stop(): void {
+    this.#stopped = true
+    this.#schedule.close()
+  }
+
+  /** Begins a run, or joins the one that is under way, which then goes ahead where a caller wants it. */
+  run(unit: Unit, wish: Wish = {}): Run {
+    const { current } = unit
+    if (current !== undefined) {
+      if (wish.urgency === 'caller') hurry(unit, current)
+      return current
+    }
+    if (this.#stopped) return new Run(wish, false).endsWith(stopping())
+    if (unit.retired) {
+      return unit.successor === undefined
+        ? new Run(wish, false).endsWith(detached())
+        : this.run(unit.successor, wish)
+    }
+    this.#schedule.drop(unit)
+    const lease = this.#leaseToRenew(unit, wish)
+    unit.again = false
+    const run = new Run(wish, lease !== undefined)
+    unit.current = run
+    return run.endsWith(this.#perform(unit, run, wish, lease))
+  }
+
+  /** The backend said that something changed: fetch in a moment, and once more if a fetch is under way already. */
+  soon(unit: Unit): void {
+    unit.again = true
+    if (unit.current !== undefined || this.#stopped || unit.retired) return
+    if (this.throttled(unit) !== undefined) return
+    unit.mustFetch = true
+    this.planBy(unit, this.#clock.now() + changeWindow)
+  }
+
+  /**
+   * Never later than planned: a backend that reports changes without pause would else put every fetch off for ever.
+   *
+   * @param time on the monotonic clock
+   */
+  planBy(unit: Unit, time: number): void {
+    if (time < (unit.plannedFor ?? Number.POSITIVE_INFINITY)) this.plan(unit, time)
+  }
+
+  plan(unit: Unit, time: number): void {
+    if (this.#stopped || unit.retired || unit.current !== undefined) return
+    this.#schedule.plan(unit, time)
+    this.#tidings.planned(unit, time)
+  }
+
+  /** A backend that asked for fewer calls gets none before its time, whoever wants one. */
+  throttled({ current, failure }: Unit): ProviderError | undefined {
+    if (current !== undefined || failure?.quietUntil === undefined) return undefined
+    const retryAfterMs = failure.quietUntil - this.#clock.now()
+    if (retryAfterMs <= 0) return undefined
+    return new ProviderError('throttled', failure.error.reason, failure.error.message, { retryAfterMs })
+  }
+
+  /** The source's breaker opened, or opened again after a probe that failed. @param probeAt on the monotonic clock */
+  opened(source: Source, probeAt: number): void {
+    if (this.#stopped) return
+    const unit = this.#plans.proberOf(source)
+    if (unit !== undefined) this.plan(unit, Math.max(probeAt, this.#clock.now()))
+  }
+
+  /** The unit is no longer among those that are kept. A run of it that is under way ends for `successor`, or for nobody. */
+  retire(unit: Unit, successor?: Unit): void {
+    this.#schedule.drop(unit)
+    this.#units.delete(unit)
+    unit.retired = true
+    unit.successor = successor
+    const probeAt = this.#plans.gone(unit)
+    if (probeAt !== undefined) this.opened(unit.source, probeAt)
+  }
+
+  /** The source was replaced or removed. */
+  forget(source: Source): void {
+    this.#plans.forget(source)
+    this.lastCalls.forget(source)
+  }
+
+  #leaseToRenew(unit: Unit, wish: Wish): Lease | undefined {
+    if (wish.forced === true || unit.mustFetch) return undefined
+    return this.planner.renewal(unit, this.#clock.now())
+  }
+
+  async #perform(unit: Unit, run: Run, wish: Wish, lease: Lease | undefined): Promise<RunOutcome> {
+    try {
+      const ask = this.#ask(unit, run, wish)
+      const take = await (lease === undefined ? this.#fetch(unit, ask) : this.#renew(unit, lease, ask))
+      // What arrives while the sidecar stops is for nobody; counting or logging it would only look like a failure.
+      if (this.#stopped) return stopping()
+      // What comes from a place that is no longer asked says nothing of the one that is; whoever waits gets its answer.
+      if (unit.retired) return await this.#handOver(unit)
+      const began = run.began ?? this.#moment()
+      const outcome = { ...take(began), calledAt: run.began?.at }
+      this.#conclude(unit, run, outcome, began)
+      return outcome
+    } finally {
+      // In the same breath as the conclusion: whoever comes later finds a run to join or none, never one that is over.
+      if (unit.current === run) unit.current = undefined
+      if (unit.again) this.soon(unit)
+    }
+  }
+
+  async #handOver({ successor, waiting }: Unit): Promise<RunOutcome> {
+    if (successor === undefined || waiting === 0) return detached()
+    return await this.run(successor, { urgency: 'caller' }).ended
+  }
+
+  #ask(unit: Unit, run: Run, { urgency, patienceMs }: Wish): Ask {
+    const began = (): void => {
+      run.began = this.#moment()
+      unit.calledAt = run.began.at
+      unit.again = false
+    }
+    return {
+      urgency: urgency ?? this.planner.urgency(unit, this.#clock.now()),
+      began,
+      ...(run.forced ? { forced: true } : {}),
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+    }
+  }
+
+  /** @returns what takes the answer into the cache */
+  async #fetch(unit: Unit, ask: Ask): Promise<(began: Began) => RunOutcome> {
+    const { source, key } = unit
+    if (key === undefined) {
+      const answer = await source.fetchAll(ask)
+      return (began) => this.#intake.takeList(unit, answer, began)
+    }
+    const brought = await source.fetch(key, ask)
+    return (began) => this.#intake.takeKey(unit, brought, began)
+  }
+
+  /** @returns what makes the value that is held last for the renewed lease; it is never dropped for a failure */
+  async #renew(unit: Unit, lease: Lease, ask: Ask): Promise<(began: Began) => RunOutcome> {
+    const { source, key } = unit
+    if (key === undefined) return this.#fetch(unit, ask)
+    const renewed = await source.renew(key, lease, ask)
+    if (renewed instanceof ProviderError) return () => ({ secrets: new Map(), failure: renewed })
+    return (began) => {
+      const secrets = new Map<string, 'unchanged'>()
+      for (const match of unit.matches.values()) {
+        this.#cache.renewed(match, renewed, began)
+        secrets.set(match.name, 'unchanged')
+      }
+      return { secrets }
+    }
+  }
+
+  #moment(): Began {
+    return { at: this.#clock.now(), atWall: this.#clock.wall() }
+  }
+
+  /** Tells how a run ended, and plans the next one. */
+  #conclude(unit: Unit, run: Run, outcome: RunOutcome, began: Began): void {
+    const now = this.#clock.now()
+    const ending = endingOf(run, outcome, now - began.at)
+    // A call that found no room before the provider was none.
+    if (run.began !== undefined) {
+      this.#tidings.called(unit, ending)
+      if (!run.renews) this.lastCalls.ended(unit.source, unit.key, began.at, outcome)
+    }
+    if (this.#retireIfUnheld(unit, ending)) return
+
+    const { error } = ending
+    const failuresBefore = unit.failures
+    if (!isRefused(ending)) this.#tally(unit, ending)
+    const isFirstSuccess = unit.succeededAt === undefined
+    if (error === undefined) unit.succeededAt = began.at
+    if (endedLease(ending)) unit.mustFetch = true
+    else if (error === undefined && !run.renews) unit.mustFetch = false
+    const nextAt = this.#plans.after(unit, ending, isFirstSuccess)
+    // The failure of one secret in a list is no failure of the list.
+    const failure = unit.key === undefined ? outcome.failure : error
+    unit.failure =
+      failure === undefined ? undefined : { error: failure, quietUntil: quietUntil(failure, now, nextAt) }
+    this.#schedule.plan(unit, nextAt)
+    this.#tidings.ended(unit, ending, nextAt, failuresBefore)
+  }
+
+  #tally(unit: Unit, { run, outcome, error }: Ending): void {
+    if (error === undefined) unit.failures = 0
+    // Callers who ask again and again while a provider is down do not lengthen its backoff.
+    else if (!run.forced || unit.failures === 0) unit.failures += 1
+    // A declared secret that is missing is an answer, not a failure; still, someone may be about to create it.
+    let misses = false
+    for (const name of unit.matches.keys()) misses ||= outcome.secrets.get(name) === 'missing'
+    if (misses) unit.misses += 1
+    else if (error === undefined) unit.misses = 0
+  }
+
+  /**
+   * The unit of a pattern secret's key lives as long as the secret is held. While nothing is held, its name is only
+   * remembered for a while, so that random names leave nothing behind.
+   */
+  #retireIfUnheld(unit: Unit, ending: Ending): boolean {
+    if (unit.key === undefined) return false
+    const { error } = ending
+    for (const match of [...unit.matches.values()]) {
+      const { name, rule } = match
+      if (!isPattern(rule.name) || this.#cache.entry(name) !== undefined) continue
+      unit.matches.delete(name)
+      if (error === undefined || saysNothing(ending)) continue
+      const attempt = this.#cache.failedFirstFetches(name) + 1
+      const nextTryMs = backoffDelay(attempt, rule.refreshMs, error.retryAfterMs, this.#random)
+      this.#cache.rememberFailure(name, nextTryMs, error)
+      if (!isRefused(ending)) this.#tidings.firstFetchFailed(unit, name, error, attempt, nextTryMs)
+    }
+    if (unit.matches.size > 0) return false
+    this.retire(unit)
+    return true
+  }
+}
+
+function hurry(unit: Unit, run: Run): void {
+  if (run.isHurried || run.began !== undefined) return
+  run.isHurried = true
+  unit.source.hurry(unit.key)
+}
+
+function quietUntil(error: ProviderError, now: number, nextAt: number): number | undefined {
+  if (error.kind !== 'throttled') return undefined
+  // One that does not say for how long is left alone until the next attempt.
+  const pause = notBefore(0, error.retryAfterMs)
+  return pause > 0 ? now + pause : nextAt
+}

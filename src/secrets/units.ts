@@ -1,0 +1,78 @@
+import type { Match } from './rules.ts'
+import type { Source } from './source.ts'
+import { Unit } from './unit.ts'
+
+/** Where a secret is fetched: a key of a source, or all of it. */
+export interface Place {
+  readonly source: Source
+  readonly key: string | undefined
+}
+
+/** The units of all sources. Each key of a source has one at the most. */
+export class Units {
+  readonly #bySource = new Map<Source, Map<string | undefined, Unit>>()
+  readonly #onDue: (unit: Unit) => void
+  #sources: ReadonlyMap<string, Source>
+
+  constructor(sources: ReadonlyMap<string, Source>, onDue: (unit: Unit) => void) {
+    this.#sources = sources
+    this.#onDue = onDue
+  }
+
+  get sources(): ReadonlyMap<string, Source> {
+    return this.#sources
+  }
+
+  /** Other sources go by the providers' names from now on. Units of the former ones stay until they are deleted. */
+  apply(sources: ReadonlyMap<string, Source>): void {
+    this.#sources = sources
+  }
+
+  source(provider: string): Source {
+    const source = this.#sources.get(provider)
+    if (source === undefined)
+      throw new Error(`no provider "${provider}": the configuration's checks let it pass`)
+    return source
+  }
+
+  placeOf(match: Match): Place {
+    const source = this.source(match.rule.provider)
+    return { source, key: source.listsAll ? undefined : match.key }
+  }
+
+  find({ source, key }: Place): Unit | undefined {
+    return this.#bySource.get(source)?.get(key)
+  }
+
+  /** The unit of a place, made where there is none yet. */
+  of({ source, key }: Place): Unit {
+    const units = this.#bySource.get(source) ?? new Map<string | undefined, Unit>()
+    this.#bySource.set(source, units)
+    const existing = units.get(key)
+    if (existing !== undefined) return existing
+    const unit = new Unit(source, key, this.#onDue)
+    units.set(key, unit)
+    return unit
+  }
+
+  /** The unit that fetches a secret, which is among those that it fetches from now on. */
+  for(match: Match): Unit {
+    const unit = this.of(this.placeOf(match))
+    if (unit.key !== undefined) unit.matches.add(match)
+    return unit
+  }
+
+  delete(unit: Unit): void {
+    const units = this.#bySource.get(unit.source)
+    units?.delete(unit.key)
+    if (units?.size === 0) this.#bySource.delete(unit.source)
+  }
+
+  *ofSource(source: Source): Generator<Unit> {
+    yield* this.#bySource.get(source)?.values() ?? []
+  }
+
+  *all(): Generator<Unit> {
+    for (const units of this.#bySource.values()) yield* units.values()
+  }
+}
