@@ -73,7 +73,7 @@ const table = {
   SIDEKEEP_REQUEST_TOO_LARGE: {
     status: 413,
     title: 'Request too large',
-    message: 'The body of the request is larger than %s bytes; this API takes none.',
+    message: 'The body of the request is larger than %s bytes, which is more than this API takes.',
   },
   SIDEKEEP_HEADERS_TOO_LARGE: {
     status: 431,

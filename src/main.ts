@@ -28,6 +28,10 @@ const commands: Record<string, { summary: string; load: () => Promise<{ command:
     summary: 'list the secrets and their states',
     load: () => import('./commands/list.ts'),
   },
+  explain: {
+    summary: 'say why a secret is as it is, and what happens next',
+    load: () => import('./commands/explain.ts'),
+  },
   wait: {
     summary: 'wait until a sidecar is ready',
     load: () => import('./commands/wait.ts'),

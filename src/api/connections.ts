@@ -27,11 +27,11 @@ export interface ConnectionsOptions {
 
 /** The connections of one listener: how many there may be, and how they end. */
 export class Connections {
-  readonly max: number
+  #max = 0
   readonly #server: Server
   readonly #longestReading: number
   /** As many as are ever open: the cap and the headroom. */
-  readonly #most: number
+  #most = 0
   readonly #open = new Set<Socket>()
   readonly #beyond = new Set<Socket>()
   /** Those on which no head of a request has arrived in full, the oldest first. */
@@ -40,15 +40,15 @@ export class Connections {
   readonly #last = new WeakMap<Socket, ServerResponse>()
   /** While closing, when an answer was first found to be written and still on its way to the caller. */
   readonly #readSince = new WeakMap<ServerResponse, number>()
+  readonly #leaveTakers: (() => void)[] = []
   #closing = false
   #emptied: (() => void) | undefined
 
   constructor(server: Server, max: number, options: ConnectionsOptions = {}) {
     this.#server = server
     this.#longestReading = options.longestReading ?? longestReading
-    this.max = max
     // Not Node's own `maxConnections`: it turns away the newest, and so whoever keeps silent would lock out the probes.
-    this.#most = max + Math.ceil((max * headroom) / 100)
+    this.limit(max)
     server.on('connection', (socket: Socket) => this.#opened(socket))
     server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
       this.#unheard.delete(socket)
@@ -56,9 +56,25 @@ export class Connections {
     })
   }
 
+  /** How many there may be; what is beyond is answered 503. */
+  get max(): number {
+    return this.#max
+  }
+
+  /** Changes how many there may be, from the next connection on: none that is open is closed for it. */
+  limit(max: number): void {
+    this.#max = max
+    this.#most = max + Math.ceil((max * headroom) / 100)
+  }
+
   /** Whether answers should announce that their connection ends. */
   get closing(): boolean {
     return this.#closing
+  }
+
+  /** Calls `fn` when the listener begins to close: whoever is kept waiting by it must go on now. */
+  onClosing(fn: () => void): void {
+    this.#leaveTakers.push(fn)
   }
 
   isBeyond(socket: Socket): boolean {
@@ -71,6 +87,7 @@ export class Connections {
    */
   async close(): Promise<void> {
     this.#closing = true
+    for (const takeLeave of this.#leaveTakers) takeLeave()
     if (!this.#server.listening) return
     const received = new Map<Socket, number>()
     for (const socket of this.#open) received.set(socket, socket.bytesRead)

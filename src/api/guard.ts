@@ -8,15 +8,18 @@ import { bodyLimit } from './server-options.ts'
 /** Says why a request is not let in, or nothing. Synchronous and cheap: it runs before everything else. */
 export type Check = (request: IncomingMessage) => CodedError | undefined
 
-/** The door of a listener: the checks that every request passes, in this order, on every route but health. */
-export function createDoor(config: ApiConfig, connections: Connections): Check {
+/**
+ * The door of a listener: the checks that every request passes, in this order, on every route but health. The
+ * configuration may change under it, and holds from the next request on.
+ */
+export function createDoor(config: Pick<ApiConfig, 'hosts' | 'access'>, connections: Connections): Check {
   return firstOf([
     withinConnections(connections), // 503
     withinSize, //                     413; the size of the headers is the parser's: 431
     notForwarded, //                   400
     oneHost, //                        400
-    hostAllowed(config.hosts), //      421
-    ...(config.access === 'header' ? [headerPresent] : []), // 401
+    hostAllowed(config), //            421
+    headerPresent(config), //          401
     // Tokens have their place here, last: 401 without one, 403 where it does not open the secret.
   ])
 }
@@ -88,11 +91,17 @@ function oneHost({ rawHeaders, httpVersionMinor }: IncomingMessage): CodedError 
 }
 
 /** A page whose name was made to resolve to loopback (DNS rebinding) still carries its own name in Host. */
-function hostAllowed(configured: readonly string[]): Check {
-  const hosts = new Set(configured.map(hostName))
+function hostAllowed(config: Pick<ApiConfig, 'hosts'>): Check {
+  let configured = config.hosts
+  let hosts = new Set(configured.map(hostName))
   // Nearly all requests carry the same Host: it is taken apart once.
   let lastAllowed: string | undefined
   const allowed = (authority: string): boolean => {
+    if (config.hosts !== configured) {
+      configured = config.hosts
+      hosts = new Set(configured.map(hostName))
+      lastAllowed = undefined
+    }
     if (authority === lastAllowed) return true
     const host = hostName(authority)
     if (host === undefined || !(isLoopback(host) || hosts.has(host))) return false
@@ -112,8 +121,10 @@ function authorityOf(target: string): string | undefined {
 }
 
 /** A forged request, from a page or through an application, can choose the address but not the headers. */
-function headerPresent({ headers }: IncomingMessage): CodedError | undefined {
-  const value = headers['x-sidekeep-request']
-  if (value === 'true' || (typeof value === 'string' && value.toLowerCase() === 'true')) return undefined
-  return new CodedError('SIDEKEEP_HEADER_REQUIRED')
+function headerPresent(config: Pick<ApiConfig, 'access'>): Check {
+  return ({ headers }) => {
+    const value = headers['x-sidekeep-request']
+    if (value === 'true' || (typeof value === 'string' && value.toLowerCase() === 'true')) return undefined
+    return config.access === 'open' ? undefined : new CodedError('SIDEKEEP_HEADER_REQUIRED')
+  }
 }

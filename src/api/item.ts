@@ -32,6 +32,7 @@ export function wholeSeconds(ms: number): number {
   return Math.max(0, Math.floor(ms / 1_000))
 }
 
-function timestamp(ms: number | undefined): string | null {
+/** RFC 3339, from milliseconds since the epoch. */
+export function timestamp(ms: number | undefined): string | null {
   return ms === undefined ? null : new Date(ms).toISOString()
 }

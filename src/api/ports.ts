@@ -1,7 +1,8 @@
 /** What the API needs of the rest of the program: narrow, so that a test can stand in for each part. */
 import type { CacheResult, MetricsText } from '../observability/metrics-state.ts'
+import type { Change, Missed } from '../secrets/change-feed.ts'
 import type { Clock } from '../secrets/clock.ts'
-import type { Reading, RefreshResult, SecretStatus } from '../secrets/reading.ts'
+import type { Explanation, Reading, RefreshResult, RejectedResult, SecretStatus } from '../secrets/reading.ts'
 import type { Health } from './health.ts'
 
 /** The cache as readers see it. A read never waits. */
@@ -13,12 +14,28 @@ export interface SecretReader {
 }
 
 export interface SecretRefresher {
-  /** The first fetch of a pattern secret, shared by all who wait for it. Never rejects. */
+  /** The first fetch of a pattern secret, or that of one that overslept, shared by all who wait. Never rejects. */
   demand(name: string, timeoutMs: number): Promise<Reading>
   /** Fetches a secret now, or joins the fetch that is under way. Never rejects. */
   refresh(name: string): Promise<RefreshResult>
   /** Fetches everything that is declared or held now. Never rejects. */
   refreshAll(): Promise<readonly { readonly name: string; readonly result: RefreshResult }[]>
+  /** A backend refused this version: fetches the secret again where that is the version held. Never rejects. */
+  rejected(name: string, version: string): Promise<RejectedResult>
+  /** All that is known of a secret but its value; undefined where no rule names it. */
+  explain(name: string): Explanation | undefined
+}
+
+/** What happens to secrets, told as it happens. */
+export interface Changes {
+  /** Calls `changed` after each change of a secret; returns what ends it. */
+  watch(name: string, changed: () => void): () => void
+  /** Calls `listener` with each change that is worth an event; returns what ends it. */
+  subscribe(listener: (change: Change) => void): () => void
+  /** The changes after the one with this id, where they are still known. */
+  since(id: string): Missed
+  /** The id of the latest change. */
+  readonly lastId: string
 }
 
 /** Counts the requests of one route. */
@@ -31,12 +48,19 @@ export interface RouteMeter {
 export interface ApiMetrics {
   route(label: string): RouteMeter
   cacheRead(result: CacheResult): void
+  /** Callers that wait for a change have become this many more or fewer. */
+  waiting(difference: 1 | -1): void
+  /** Event streams that are open have become this many more or fewer. */
+  eventStreams(difference: 1 | -1): void
+  /** An event stream was ended because its reader was too slow. */
+  eventStreamDropped(): void
   render(): Promise<MetricsText>
 }
 
 /** The part of pino that is used here. Its serializer of `err` keeps what an error may quote out of the log. */
 export interface ApiLog {
   error(details: { readonly err: unknown }, message: string): void
+  debug(details: object, message: string): void
 }
 
 export interface ApiConfig {
@@ -50,6 +74,12 @@ export interface ApiConfig {
   readonly demandTimeout: number
   /** How long a caller waits for a refresh that it asked for, in milliseconds. */
   readonly refreshTimeout: number
+  /** How long a caller may wait for a change at the most, in milliseconds. */
+  readonly maxWait: number
+  /** How many callers may wait for changes at once. */
+  readonly maxWaiters: number
+  /** How many event streams may be open at once. */
+  readonly maxEventStreams: number
 }
 
 export interface OpsDeps {
@@ -65,5 +95,6 @@ export interface ApiDeps extends OpsDeps {
   readonly version: string
   readonly cache: SecretReader
   readonly refresher: SecretRefresher
+  readonly changes: Changes
   readonly config: ApiConfig
 }

@@ -6,6 +6,7 @@ import { CodedError } from '../errors.ts'
  */
 export type QueryParameter = { readonly description: string } & (
   | { readonly type: 'string'; readonly enum?: readonly string[]; readonly maxLength?: number }
+  | { readonly type: 'string'; readonly pattern: string; readonly examples: readonly string[] }
   | { readonly type: 'boolean' }
   | { readonly type: 'array'; readonly items: { readonly type: 'string' } }
 )
@@ -48,6 +49,7 @@ function parseValue(
   if (parameter.type === 'array') return typeof raw === 'string' ? [raw] : raw
   if (typeof raw !== 'string') throw badRequest(`The query parameter "${name}" may be given only once.`)
   if (parameter.type === 'boolean') return parseBoolean(name, raw)
+  if ('pattern' in parameter) return parsePatterned(name, parameter, raw)
   if (parameter.enum !== undefined && !parameter.enum.includes(raw)) {
     throw badRequest(`The query parameter "${name}" is one of: ${parameter.enum.join(', ')}.`)
   }
@@ -55,6 +57,15 @@ function parseValue(
     throw badRequest(`The query parameter "${name}" is longer than ${parameter.maxLength} characters.`)
   }
   return raw
+}
+
+function parsePatterned(
+  name: string,
+  { pattern, examples }: { readonly pattern: string; readonly examples: readonly string[] },
+  raw: string,
+): string {
+  if (new RegExp(pattern).test(raw)) return raw
+  throw badRequest(`The query parameter "${name}" is something like ${examples.join(', ')}.`)
 }
 
 /** `?verbose` alone is true, as with the Kubernetes API server. */

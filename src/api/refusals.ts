@@ -31,7 +31,7 @@ export function refreshRefusal(name: string, result: RefreshResult): CodedError 
 }
 
 /** The provider failed: its message is made of fixed words and names and may be shown. */
-function fetchRefusal(name: string, error: ProviderError): CodedError {
+export function fetchRefusal(name: string, error: ProviderError): CodedError {
   const { kind, reason } = error
   const message = phrase(error.message)
   if (kind === 'missing') return notFound(name)

@@ -3,7 +3,7 @@
  * far apart; these are for callers on the same machine, who are quick.
  */
 
-/** Bodies mean nothing here; a client that insists on sending one may send this much of it. */
+/** Bodies mean next to nothing here; a client that insists on sending one may send this much of it. */
 export const bodyLimit = 1_024
 /** The request line and headers: a name is at most 256 bytes, percent-encoded 768. */
 export const maxHeaderSize = 16_384
@@ -14,7 +14,7 @@ const keepAliveTimeout = 5_000
 /** How often the two request timeouts are looked at; Node's default of 30 s would make them 30 s longer. */
 const connectionsCheckingInterval = 1_000
 /** How much longer than the longest wait for an answer a connection lasts on which nothing moves. */
-const idleMargin = 30_000
+export const idleMargin = 30_000
 /** For the names of checks; a secret's name is a wildcard, which has no limit but the headers' size. */
 const maxParamLength = 128
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { noneMatchFails } from '../../src/api/conditional.ts'
-import { createWorld } from './support/world.ts'
+import { createWorld, pause } from './support/world.ts'
 
 t.test(
   'If-None-Match with the tag that was sent is 304 with the headers of the version and no body',
@@ -68,6 +68,7 @@ t.test('a rotation is a modification', async (t) => {
   const path = '/v1/secrets/db-password'
   const before = String((await world.get(path)).headers.etag)
   world.provider.values.set('db-password', 'CANARY-db-password-2')
+  await pause(world)
   await world.refresher.refresh('db-password')
   const { status, json } = await world.get(path, { headers: { 'If-None-Match': before } })
   t.equal(status, 200)

@@ -141,7 +141,7 @@ t.test('a listener that never opened closes at once', async (t) => {
   const app = createOps({
     health: { livez: [], startupz: [], readyz: [] },
     metrics: world.metrics,
-    log: { error() {} },
+    log: { error() {}, debug() {} },
     clock: world.clock,
     config: { maxConnections: 1 },
   })

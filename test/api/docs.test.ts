@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { errorTable } from '../../src/errors.ts'
 import { cacheResults } from '../../src/observability/metrics-state.ts'
+import { request } from './support/client.ts'
+import { openEvents } from './support/event-client.ts'
 import { createWorld } from './support/world.ts'
 
 const page = readFileSync(new URL('../../docs/http-api.md', import.meta.url), 'utf8')
@@ -38,15 +40,19 @@ t.test('the curl lines of the page do as it says', async (t) => {
     values: { 'db-password': 'CANARY-db-password-1', 'app/config': '{"db":{"password":"CANARY-field-1"}}' },
   })
   const lines = [...page.matchAll(/^curl (?!.*--unix-socket)(.*)$/gm)].map(([, line = '']) => line)
-  t.ok(lines.length > 15)
+  t.ok(lines.length > 20)
   for (const line of lines) {
     const url = new URL(/http:\/\/127\.0\.0\.1:7575[^\s']*/.exec(line)?.[0] ?? '')
     const headers = Object.fromEntries(
       [...line.matchAll(/H '([\w-]+): ([^']*)'/g)].map(([, name = '', value = '']) => [name, value]),
     )
-    const { request } = await import('./support/client.ts')
+    const path = `${url.pathname}${url.search}`
+    const body = / -d '([^']*)'/.exec(line)?.[1]
     const method = line.startsWith('-sX POST') ? 'POST' : line.startsWith('-sI') ? 'HEAD' : 'GET'
-    const { status } = await request(world.port, method, `${url.pathname}${url.search}`, { headers })
+    // A stream has no end to wait for.
+    const { status } = line.startsWith('-sN')
+      ? await openEvents(t, world, url.search, headers)
+      : await request(world.port, method, path, { headers, ...(body === undefined ? {} : { body }) })
     const expected = /# (\d{3})$/.exec(line)?.[1] ?? (line.includes('If-None-Match') ? '304' : '200')
     t.equal(String(status), expected, line)
   }

@@ -156,19 +156,29 @@ t.test('every route of api but health has the door before it, and so has what is
   const routes = apiRoutes({
     cache: world.cache,
     refresher: world.refresher,
+    changes: world.feed,
     metrics: world.metrics,
     clock: world.clock,
     health: { livez: [], startupz: [], readyz: [] },
-    log: { error() {} },
+    log: { error() {}, debug() {} },
     version: '',
-    config: { access: 'header', hosts: [], maxConnections: 1, demandTimeout: 1, refreshTimeout: 1 },
+    config: {
+      access: 'header',
+      hosts: [],
+      maxConnections: 1,
+      demandTimeout: 1,
+      refreshTimeout: 1,
+      maxWait: 1,
+      maxWaiters: 1,
+      maxEventStreams: 1,
+    },
   })
   const guarded = routes.filter(({ skipsDoor }) => !skipsDoor)
   t.strictSame(
     routes.filter(({ skipsDoor }) => skipsDoor).map(({ path }) => path.replace('/{check}', '')),
     ['/livez', '/livez', '/healthz', '/healthz', '/startupz', '/startupz', '/readyz', '/readyz'],
   )
-  t.equal(guarded.length, 6)
+  t.equal(guarded.length, 9)
   for (const route of guarded) {
     const { status, json } = await request(world.port, route.method, pathOf(route))
     t.equal(status, 401, route.path)
@@ -206,12 +216,22 @@ t.test('over a Unix socket the same door stands', async (t) => {
   const app = createApi({
     cache: world.cache,
     refresher: world.refresher,
+    changes: world.feed,
     metrics: world.metrics,
     clock: world.clock,
     health: { livez: [], startupz: [], readyz: [] },
-    log: { error() {} },
+    log: { error() {}, debug() {} },
     version: '',
-    config: { access: 'header', hosts: [], maxConnections: 10, demandTimeout: 1, refreshTimeout: 1 },
+    config: {
+      access: 'header',
+      hosts: [],
+      maxConnections: 10,
+      demandTimeout: 1,
+      refreshTimeout: 1,
+      maxWait: 1,
+      maxWaiters: 1,
+      maxEventStreams: 1,
+    },
   })
   t.teardown(() => app.close())
   await app.listen({ path })

@@ -2,6 +2,7 @@ import t from 'tap'
 import { operations } from '../../src/api/openapi/operations.ts'
 import { apiRoutes } from '../../src/api/server.ts'
 import { errorTable } from '../../src/errors.ts'
+import { request } from './support/client.ts'
 import type { World } from './support/world.ts'
 import { createWorld } from './support/world.ts'
 
@@ -10,6 +11,7 @@ interface Media {
   examples?: Record<string, { value: { code: string; status: number } }>
 }
 interface Operation {
+  requestBody?: { content: Record<string, { schema?: { $ref?: string } }> }
   operationId: string
   summary: string
   security?: object[]
@@ -34,12 +36,22 @@ function routesOf(world: World, access: 'header' | 'open') {
   return apiRoutes({
     cache: world.cache,
     refresher: world.refresher,
+    changes: world.feed,
     metrics: world.metrics,
     clock: world.clock,
     health: { livez: [], startupz: [], readyz: [] },
-    log: { error() {} },
+    log: { error() {}, debug() {} },
     version: '',
-    config: { access, hosts: [], maxConnections: 1, demandTimeout: 1, refreshTimeout: 1 },
+    config: {
+      access,
+      hosts: [],
+      maxConnections: 1,
+      demandTimeout: 1,
+      refreshTimeout: 1,
+      maxWait: 1,
+      maxWaiters: 1,
+      maxEventStreams: 1,
+    },
   })
 }
 
@@ -70,7 +82,12 @@ t.test('every path answers as the document says it would', async (t) => {
         .replace('{name}', 'db-password')
         .replace('{check}', template.startsWith('/readyz') ? 'listeners' : 'event-loop')
         .replace('/startupz/event-loop', '/startupz/required-secrets-loaded')
-      const { status, headers } = await (method === 'post' ? world.post(path) : world.get(path))
+      // A stream of events has no end: its headers say as much.
+      const isStream = responses['200']?.content?.['text/event-stream'] !== undefined
+      const json = { headers: { 'Content-Type': 'application/json' }, body: '{"version":"1"}' }
+      const { status, headers } = await (method === 'post'
+        ? world.post(path, json)
+        : request(world.port, isStream ? 'HEAD' : 'GET', path, { headers: { 'X-Sidekeep-Request': 'true' } }))
       t.equal(status, 200, path)
       const type = String(headers['content-type']).split(';')[0] ?? ''
       t.ok(responses['200']?.content?.[type], `${method} ${template} documents ${type}`)
@@ -113,7 +130,8 @@ t.test('an answer that tells when to ask again is described with its Retry-After
       ),
     ),
   )
-  for (const operation of ['getSecret', 'refreshSecret', 'refreshSecrets']) {
+  t.ok(telling.includes('watchEvents 503'))
+  for (const operation of ['getSecret', 'refreshSecret', 'refreshSecrets', 'rejectSecret']) {
     t.ok(telling.includes(`${operation} 429`), `${operation} 429`)
     t.ok(telling.includes(`${operation} 503`), `${operation} 503`)
   }
@@ -127,10 +145,12 @@ t.test('parameters, references and the header of the door are described', async 
     getSecret?.parameters?.map(({ name, in: place, required }) => `${place} ${name} ${required}`).sort(),
     [
       'header If-None-Match false',
+      'header Prefer false',
       'path name true',
       'query field false',
       'query format false',
       'query refresh false',
+      'query wait false',
     ],
   )
   t.match(getSecret?.parameters?.find(({ name }) => name === 'name')?.description, /slashes/)
@@ -145,6 +165,21 @@ t.test('parameters, references and the header of the door are described', async 
     const name = /#\/components\/schemas\/(\w+)/.exec(reference)?.[1] ?? ''
     t.ok(document.components.schemas[name], reference)
   }
+})
+
+t.test('a route that takes a body describes it, and no other has one', async (t) => {
+  const world = await createWorld(t)
+  const { paths } = await documentOf(world)
+  const bodies = Object.entries(paths).flatMap(([path, item]) =>
+    Object.values(item).flatMap(({ requestBody }) =>
+      requestBody === undefined ? [] : [[path, requestBody] as const],
+    ),
+  )
+  t.strictSame(
+    bodies.map(([path]) => path),
+    ['/v1/rejected/{name}'],
+  )
+  t.match(bodies[0]?.[1].content['application/json']?.schema?.$ref, /Rejection$/)
 })
 
 t.test('with open access no header is asked for', async (t) => {

@@ -18,6 +18,8 @@ const pathPart = fc.oneof(
     'v1',
     'secrets',
     'refresh',
+    'rejected',
+    'explain',
     'db-password',
     'config',
     'livez',
@@ -29,15 +31,19 @@ const pathPart = fc.oneof(
 )
 const parameter = fc.tuple(
   fc.oneof(
-    fc.constantFrom('format', 'field', 'refresh', 'verbose', 'exclude', 'prefix', '__proto__'),
+    fc.constantFrom('format', 'field', 'refresh', 'wait', 'verbose', 'exclude', 'prefix', '__proto__'),
     text.map(encodeURIComponent),
   ),
-  fc.oneof(fc.constantFrom('raw', 'json', 'true', 'password', '/password', ''), text.map(encodeURIComponent)),
+  fc.oneof(
+    fc.constantFrom('raw', 'json', 'true', 'password', '/password', '', '0s'),
+    text.map(encodeURIComponent),
+  ),
 )
 const header = fc.tuple(
   fc.constantFrom(
     'Accept',
     'If-None-Match',
+    'Prefer',
     'Host',
     'Content-Type',
     'X-Sidekeep-Request',
@@ -45,7 +51,10 @@ const header = fc.tuple(
     'Origin',
     'Via',
   ),
-  fc.oneof(text, fc.constantFrom('*/*', '"x"', '*', 'localhost', 'true', 'text/plain')),
+  fc.oneof(
+    text,
+    fc.constantFrom('*/*', '"x"', '*', 'localhost', 'true', 'text/plain', 'application/json', 'wait=0'),
+  ),
 )
 const request = fc.record({
   method: fc.constantFrom('GET', 'HEAD', 'POST', 'PUT', 'OPTIONS', 'QUERY', 'TRACE'),

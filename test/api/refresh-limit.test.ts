@@ -1,9 +1,10 @@
 import t from 'tap'
 import { refreshesPerSecond } from '../../src/api/refresh-limit.ts'
-import { createWorld } from './support/world.ts'
+import { createWorld, pause } from './support/world.ts'
 
 t.test('a loop that asks for one secret to be refreshed is stopped, whichever way it asks', async (t) => {
   const world = await createWorld(t)
+  await pause(world)
   const calls = world.provider.calls
   const statuses: number[] = []
   for (let at = 0; at < refreshesPerSecond.one; at += 1) {
@@ -13,7 +14,7 @@ t.test('a loop that asks for one secret to be refreshed is stopped, whichever wa
     statuses.push(status)
   }
   t.equal(statuses.filter((status) => status !== 200).length, 0)
-  t.equal(world.provider.calls, calls + refreshesPerSecond.one)
+  t.equal(world.provider.calls, calls + 1, 'the provider is asked once a second')
   for (const refused of [
     await world.get('/v1/secrets/db-password?refresh=true'),
     await world.post('/v1/refresh/db-password'),
@@ -22,7 +23,7 @@ t.test('a loop that asks for one secret to be refreshed is stopped, whichever wa
     t.equal(refused.headers['retry-after'], '1')
     t.equal(refused.json().code, 'SIDEKEEP_RATE_LIMITED')
   }
-  t.equal(world.provider.calls, calls + refreshesPerSecond.one, 'and costs the provider nothing more')
+  t.equal(world.provider.calls, calls + 1, 'and costs the provider nothing more')
   t.equal((await world.get('/v1/secrets/db-password')).status, 200, 'reads from memory have no limit')
 })
 

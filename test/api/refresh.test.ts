@@ -3,10 +3,11 @@ import type { ApiDeps } from '../../src/api/ports.ts'
 import type { ProviderErrorKind, ProviderErrorReason } from '../../src/secrets/provider.ts'
 import { ProviderError } from '../../src/secrets/provider.ts'
 import { settle } from '../support/virtual-clock.ts'
-import { createWorld } from './support/world.ts'
+import { createWorld, pause } from './support/world.ts'
 
 t.test('?refresh=true fetches first and answers what was fetched', async (t) => {
   const world = await createWorld(t)
+  await pause(world)
   world.provider.values.set('db-password', 'CANARY-db-password-2')
   t.equal((await world.get('/v1/secrets/db-password')).json().value, 'CANARY-db-password-1')
   t.equal((await world.get('/v1/secrets/db-password?refresh=false')).json().value, 'CANARY-db-password-1')
@@ -15,6 +16,7 @@ t.test('?refresh=true fetches first and answers what was fetched', async (t) => 
 
 t.test('many who ask for a refresh at once share one call', async (t) => {
   const world = await createWorld(t)
+  await pause(world)
   const before = world.provider.calls
   const open = world.provider.hold()
   const waiting = [
@@ -45,6 +47,7 @@ for (const [kind, reason, status, code] of failures) {
     `a refresh that fails as ${kind}/${reason} is ${status} ${code}, and what is held stays held`,
     async (t) => {
       const world = await createWorld(t)
+      await pause(world)
       world.provider.failure = new ProviderError(kind, reason, 'Memory said so.', { retryAfterMs: 2_500 })
       for (const answer of [
         await world.get('/v1/secrets/db-password?refresh=true'),
@@ -62,6 +65,7 @@ for (const [kind, reason, status, code] of failures) {
 
 t.test('a refresh that takes too long for the caller is 504, and goes on', async (t) => {
   const world = await createWorld(t, { config: { refreshTimeout: 1_000 } })
+  await pause(world)
   const before = world.provider.calls
   const open = world.provider.hold()
   world.provider.values.set('db-password', 'CANARY-db-password-2')
@@ -83,6 +87,7 @@ t.test('a refresh that takes too long for the caller is 504, and goes on', async
 
 t.test('POST /v1/refresh/{name} answers how the secret stands, and never its value', async (t) => {
   const world = await createWorld(t, { values: { 'a/b': 'CANARY-ab-1' } })
+  await pause(world)
   const unchanged = await world.post('/v1/refresh/a/b')
   t.equal(unchanged.status, 200)
   t.match(unchanged.json(), {
@@ -92,6 +97,7 @@ t.test('POST /v1/refresh/{name} answers how the secret stands, and never its val
     ageSeconds: 0,
     outcome: 'unchanged',
   })
+  await pause(world)
   world.provider.values.set('a/b', 'CANARY-ab-2')
   const rotated = await world.post('/v1/refresh/a%2Fb')
   t.equal(rotated.json().outcome, 'rotated')
@@ -104,6 +110,7 @@ t.test(
     const world = await createWorld(t, {
       values: { one: 'CANARY-one-1', two: 'CANARY-two-1', three: 'CANARY-three-1' },
     })
+    await pause(world)
     world.provider.values.set('one', 'CANARY-one-2')
     world.provider.values.delete('two')
     const { status, json, text } = await world.post('/v1/refresh')
@@ -116,6 +123,7 @@ t.test(
       ],
     })
     t.notMatch(text, 'CANARY-')
+    await pause(world)
     world.provider.failure = new ProviderError('unavailable', 'timeout', 'memory gave no answer')
     const failed = await world.post('/v1/refresh')
     t.equal(failed.status, 200)
@@ -143,6 +151,8 @@ t.test('a refresher that breaks its promise is 500 SIDEKEEP_INTERNAL', async (t)
       throw new Error('CANARY-internal-1')
     },
     refreshAll: async () => [],
+    rejected: async () => ({ outcome: 'not-found' }),
+    explain: () => undefined,
   }
   const world = await createWorld(t, { deps: { refresher } })
   const { status, text, json } = await world.get('/v1/secrets/db-password?refresh=true')

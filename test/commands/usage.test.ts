@@ -3,7 +3,18 @@ import { join } from 'node:path'
 import t from 'tap'
 import { root, run } from '../support/process-child.ts'
 
-const commands = ['run', 'check', 'get', 'list', 'wait', 'probe', 'demo', 'schema', 'version'] as const
+const commands = [
+  'run',
+  'check',
+  'get',
+  'list',
+  'explain',
+  'wait',
+  'probe',
+  'demo',
+  'schema',
+  'version',
+] as const
 
 t.test('the help lists every command with its line, and the exit codes', async (t) => {
   const [bare, ...others] = await Promise.all([[], ['help'], ['--help']].map((args) => run(t, args)))
@@ -54,7 +65,7 @@ t.test('schema prints a JSON Schema that describes the configuration', async (t)
   t.equal(code, 0)
   const schema = JSON.parse(stdout) as { properties: Record<string, { description?: string }> }
   t.match(schema, { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' })
-  const options = ['api', 'ops', 'providers', 'secrets', 'cache', 'shutdown', 'log', 'proxy']
+  const options = ['api', 'ops', 'providers', 'secrets', 'cache', 'shutdown', 'log', 'proxy', 'reload']
   t.strictSame(Object.keys(schema.properties).sort(), options.sort())
   for (const option of options) t.type(schema.properties[option]?.description, 'string')
 })

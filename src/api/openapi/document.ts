@@ -99,6 +99,9 @@ function schemaOf(route: Route, about: About): FastifySchema {
             false,
           ),
         }),
+    ...(operation.body === undefined
+      ? {}
+      : { body: { ...operation.body.schema, examples: [operation.body.example] } }),
     response: responses(operation.answers, problemsOf(route, about)),
   }
 }
@@ -179,6 +182,8 @@ function tellsWhen(code: ErrorCode): boolean {
     'SIDEKEEP_RATE_LIMITED',
     'SIDEKEEP_REFRESH_THROTTLED',
     'SIDEKEEP_TOO_MANY_CONNECTIONS',
+    'SIDEKEEP_TOO_MANY_WAITERS',
+    'SIDEKEEP_TOO_MANY_EVENT_STREAMS',
   ].includes(code)
 }
 

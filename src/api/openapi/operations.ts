@@ -1,4 +1,5 @@
 import type { OperationId } from '../routes/route.ts'
+import { eventExample, explanationExample, itemExample, secretExample } from './examples.ts'
 import { json, refTo } from './schemas.ts'
 
 /** What the document says of a route beside what the route says itself. */
@@ -10,6 +11,8 @@ export interface Operation {
   readonly path?: Readonly<Record<string, { readonly description: string; readonly example: string }>>
   /** Request headers that change the answer, by name. */
   readonly headers?: Readonly<Record<string, string>>
+  /** What is sent as a JSON body. */
+  readonly body?: { readonly schema: object; readonly example: unknown }
   /** Every answer that is no problem document, by status. */
   readonly answers: Readonly<Record<number, Answer>>
 }
@@ -20,25 +23,6 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
   /** By media type. */
   readonly content?: Readonly<Record<string, { readonly schema: object; readonly example?: unknown }>>
-}
-
-const itemExample = {
-  name: 'db/password',
-  provider: 'platform',
-  version: 'h-5f0c6ad9b1e27c44',
-  state: 'fresh',
-  fetchedAt: '2026-11-22T15:47:00.000Z',
-  ageSeconds: 42,
-  nextRefreshAt: '2026-11-22T15:57:00.000Z',
-  required: true,
-}
-
-const secretExample = {
-  name: 'db/password',
-  value: 's3cr3t',
-  version: 'h-5f0c6ad9b1e27c44',
-  fetchedAt: '2026-11-22T15:47:00.000Z',
-  state: 'fresh',
 }
 
 const namePath = {
@@ -56,6 +40,10 @@ const validators = {
   'Sidekeep-State': '`fresh` or `stale`.',
   'Cache-Control': 'Always `no-store`.',
   Vary: 'Always `Accept`.',
+}
+
+const preferenceApplied = {
+  'Preference-Applied': '`wait=N`: for how many seconds a preference was honoured (api.maxWait bounds it).',
 }
 
 const bytes = { type: 'string', description: "Exactly the value's bytes." }
@@ -84,24 +72,29 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
   getSecret: {
     summary: 'Gets a value',
     description:
-      'From memory: no backend is asked, except for the first fetch of a secret that a pattern covers, and with `refresh`. Without `format` the header Accept chooses the form, JSON where it has no preference.',
+      'From memory: no backend is asked, except for the first fetch of a secret that a pattern covers, and with `refresh`. Without `format` the header Accept chooses the form, JSON where it has no preference. With `wait` it is answered when there is another version than `If-None-Match` names, at the deadline with what a plain read gets; so is a secret that is not loaded or expired.',
     tag: 'secrets',
     path: namePath,
     headers: {
       'If-None-Match':
         'Entity tags that the caller holds; 304 where one names the version that would be sent.',
+      Prefer:
+        '`wait=30`: for how many seconds to wait for a change (RFC 7240); the query parameter `wait` goes before it.',
     },
     answers: {
       200: {
         description: 'The value.',
-        headers: validators,
+        headers: { ...validators, ...preferenceApplied },
         content: {
           [json]: { schema: refTo('Secret'), example: secretExample },
           'text/plain': { schema: bytes, example: 's3cr3t' },
           'application/octet-stream': { schema: { ...bytes, contentMediaType: 'application/octet-stream' } },
         },
       },
-      304: { description: 'The caller holds this version.', headers: validators },
+      304: {
+        description: 'The caller holds this version, also after the time to wait for another.',
+        headers: { ...validators, ...preferenceApplied },
+      },
     },
   },
   refreshSecret: {
@@ -135,6 +128,49 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
               properties: { secrets: { type: 'array', items: refTo('RefreshOutcome') } },
             },
             example: { secrets: [{ ...itemExample, outcome: 'unchanged' }] },
+          },
+        },
+      },
+    },
+  },
+  rejectSecret: {
+    summary: 'Says that a backend refused this version',
+    description:
+      'Where it is the version held, the secret is fetched again now, once for all who say so; else the newer version is held already. A failure leaves what is held as it is.',
+    tag: 'secrets',
+    path: namePath,
+    body: { schema: refTo('Rejection'), example: { version: '7' } },
+    answers: {
+      200: {
+        description: 'The version that is held now.',
+        content: { [json]: { schema: refTo('RejectionOutcome'), example: { version: '8', changed: true } } },
+      },
+    },
+  },
+  explainSecret: {
+    summary: 'Says why a secret is as it is, and what happens next',
+    tag: 'secrets',
+    path: namePath,
+    answers: {
+      200: {
+        description: 'All that is known of it but its value. What is not known is null.',
+        content: { [json]: { schema: refTo('Explanation'), example: explanationExample } },
+      },
+    },
+  },
+  watchEvents: {
+    summary: 'Streams what happens to secrets',
+    description:
+      'Server-sent events: `rotated`, `stale`, `recovered`, `expired`, `gone`, never a value. `reset` says that what was missed cannot be told: read everything again. A comment comes at once and every 15 s. A reader that takes nothing while more than 64 KiB wait for it is cut off.',
+    tag: 'secrets',
+    headers: { 'Last-Event-ID': 'The id of the last event that was seen; what came after it comes first.' },
+    answers: {
+      200: {
+        description: 'The stream, until either side ends it.',
+        content: {
+          'text/event-stream': {
+            schema: { type: 'string', description: 'Each `data` is an `Event`.' },
+            example: eventExample,
           },
         },
       },

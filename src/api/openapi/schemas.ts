@@ -1,4 +1,5 @@
 import { problemType } from '../../problem.ts'
+import { changeKinds } from '../../secrets/change-feed.ts'
 import { secretStates } from '../../secrets/reading.ts'
 
 /** JSON Schemas of what the API sends, by the names that the document gives them. */
@@ -65,6 +66,105 @@ export const refreshOutcomeSchema = {
   },
 } as const
 
+export const rejectionSchema = {
+  $id: 'Rejection',
+  type: 'object',
+  additionalProperties: false,
+  required: ['version'],
+  properties: { version: { type: 'string', minLength: 1, description: 'The version that was refused.' } },
+} as const
+
+export const rejectionOutcomeSchema = {
+  $id: 'RejectionOutcome',
+  type: 'object',
+  additionalProperties: false,
+  required: ['version', 'changed'],
+  properties: {
+    version,
+    changed: { type: 'boolean', description: 'Whether it is another than the one that was refused.' },
+  },
+} as const
+
+export const eventSchema = {
+  $id: 'Event',
+  type: 'object',
+  additionalProperties: false,
+  required: ['id', 'event', 'name', 'version', 'time'],
+  properties: {
+    id: { type: 'string', description: 'Another for each event, also after a restart.' },
+    event: { type: 'string', enum: changeKinds },
+    name: { type: 'string' },
+    version: { ...version, type: ['string', 'null'] },
+    time: { type: 'string', format: 'date-time' },
+  },
+} as const
+
+const time = { type: ['string', 'null'], format: 'date-time' } as const
+const text = { type: ['string', 'null'] } as const
+const count = { type: 'integer', minimum: 0 } as const
+
+const explanationProperties = {
+  name: { type: 'string' },
+  rule: { type: 'string', description: 'The rule that names it: the name itself, or a pattern.' },
+  provider: { type: 'string' },
+  key: { type: 'string', description: "The provider's name for it." },
+  field: text,
+  state: {
+    type: 'string',
+    enum: [...secretStates, 'undiscovered'],
+    description: '`undiscovered`: only a pattern names it, and nobody has asked for it yet.',
+  },
+  required: { type: 'boolean' },
+  version: { ...version, type: ['string', 'null'] },
+  ageSeconds: { type: ['integer', 'null'], description: 'Since the provider last confirmed the value.' },
+  refreshSeconds: { type: 'number' },
+  maxStaleSeconds: { type: 'number' },
+  lease: {
+    type: ['object', 'null'],
+    additionalProperties: false,
+    required: ['renewable', 'endsAt'],
+    properties: { renewable: { type: 'boolean' }, endsAt: time },
+  },
+  fetchedAt: { ...fetchedAt, type: ['string', 'null'] },
+  lastSuccessAt: time,
+  lastError: {
+    type: ['object', 'null'],
+    description: 'Kept after a success too.',
+    additionalProperties: false,
+    required: ['kind', 'reason', 'message', 'at'],
+    properties: {
+      kind: { type: 'string', enum: ['missing', 'denied', 'throttled', 'unavailable'] },
+      reason: { type: 'string' },
+      message: { type: 'string' },
+      at: time,
+    },
+  },
+  failures: { ...count, description: 'How many attempts have failed in a row.' },
+  nextAttemptAt: time,
+  expiresAt: time,
+  fetching: { type: 'boolean', description: 'A call for it is under way, or waits for its turn.' },
+  breaker: {
+    type: 'object',
+    additionalProperties: false,
+    required: ['state', 'cause', 'nextProbeAt'],
+    properties: {
+      state: { type: 'string', enum: ['closed', 'open', 'half-open'] },
+      cause: text,
+      nextProbeAt: time,
+    },
+  },
+  callersWaiting: { ...count, description: 'How many callers wait for a call for it.' },
+  waiters: { ...count, description: 'How many callers wait for it to change.' },
+} as const
+
+export const explanationSchema = {
+  $id: 'Explanation',
+  type: 'object',
+  additionalProperties: false,
+  required: Object.keys(explanationProperties),
+  properties: explanationProperties,
+} as const
+
 export const problemSchema = {
   $id: 'Problem',
   type: 'object',
@@ -80,7 +180,16 @@ export const problemSchema = {
   },
 } as const
 
-export const namedSchemas = [secretSchema, secretItemSchema, refreshOutcomeSchema, problemSchema] as const
+export const namedSchemas = [
+  secretSchema,
+  secretItemSchema,
+  refreshOutcomeSchema,
+  rejectionSchema,
+  rejectionOutcomeSchema,
+  eventSchema,
+  explanationSchema,
+  problemSchema,
+] as const
 
 type SchemaName = (typeof namedSchemas)[number]['$id']
 

@@ -6,12 +6,14 @@ import type { Route } from './route.ts'
  * `GET /openapi.json`. The document is made when it is first asked for: what makes it is loaded only then.
  *
  * @param routes all routes of the listener, this one too once it is among them
+ * @param about what else the document depends on; a changed configuration may change it
  */
 export function openApiRoute(
   routes: readonly Route[],
-  about: { version: string; needsHeader: boolean },
+  about: () => { readonly version: string; readonly needsHeader: boolean },
 ): Route {
   let document: Promise<string> | undefined
+  let madeWith = about()
   return {
     id: 'getOpenApi',
     method: 'GET',
@@ -22,9 +24,10 @@ export function openApiRoute(
     problems: ['SIDEKEEP_BAD_REQUEST'],
     async handle(request, reply) {
       parseQuery({}, request.query)
-      document ??= import('../openapi/document.ts').then(({ renderDocument }) =>
-        renderDocument(routes, about),
-      )
+      const now = about()
+      if (now.needsHeader !== madeWith.needsHeader) document = undefined
+      madeWith = now
+      document ??= import('../openapi/document.ts').then(({ renderDocument }) => renderDocument(routes, now))
       sendText(request, reply, 200, await document, 'application/json; charset=utf-8')
     },
   }

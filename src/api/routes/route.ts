@@ -9,6 +9,9 @@ export type OperationId =
   | 'getSecret'
   | 'refreshSecret'
   | 'refreshSecrets'
+  | 'rejectSecret'
+  | 'explainSecret'
+  | 'watchEvents'
   | 'getMetrics'
   | 'getOpenApi'
   | ProbeOperationId
@@ -37,6 +40,10 @@ export interface Route {
   readonly query: QueryParameters
   /** The errors that are this route's own, beside those of the door. */
   readonly problems: readonly ErrorCode[]
+  /** Whether it reads a JSON body, which is then `request.body` as it was sent; else a body means nothing. */
+  readonly takesJson?: true
+  /** Called once, when the listener begins to close: lets go whoever is kept waiting. */
+  closing?(): void
   /** Answers, now or later. What it throws is answered as an error; what it rejects with too. */
   handle(request: ApiRequest, reply: FastifyReply): void | Promise<void>
 }

@@ -1,17 +1,15 @@
-import type { FastifyReply } from 'fastify'
+import { durationPattern } from '../../config/quantities.ts'
 import { CodedError } from '../../errors.ts'
-import type { CacheResult } from '../../observability/metrics-state.ts'
 import type { Reading } from '../../secrets/reading.ts'
-import type { Form } from '../../secrets/rendition.ts'
-import { noneMatchFails } from '../conditional.ts'
 import { within } from '../deadline.ts'
-import { wholeSeconds } from '../item.ts'
 import { negotiate } from '../negotiate.ts'
 import type { ApiDeps } from '../ports.ts'
 import { parseQuery } from '../query.ts'
-import { refreshRefusal, refreshTimedOut, unreadable } from '../refusals.ts'
+import { refreshRefusal, refreshTimedOut } from '../refusals.ts'
 import type { ApiRequest } from '../respond.ts'
-import { send } from '../respond.ts'
+import { answerSecret, resultOf } from '../secret-answer.ts'
+import { WaitingReads, waitAsked, wantsFetch } from '../wait.ts'
+import type { Waiters } from '../waiters.ts'
 import type { Route } from './route.ts'
 
 const query = {
@@ -27,22 +25,36 @@ const query = {
       'Picks from a JSON value: a member of the object (`password`) or a JSON Pointer (`/db/password`).',
   },
   refresh: { type: 'boolean', description: 'Fetches the secret from its provider first.' },
+  wait: {
+    type: 'string',
+    pattern: durationPattern.source,
+    examples: ['500ms', '30s', '1m'],
+    description:
+      'Waits for another version than If-None-Match names, up to this long and to api.maxWait; then 304. Goes before `Prefer: wait`.',
+  },
 } as const
 
 type SecretDeps = Pick<ApiDeps, 'cache' | 'refresher' | 'metrics' | 'clock' | 'config'>
 
-/** `GET /v1/secrets/{name}`: the value. From memory, unless it was never fetched or a refresh is asked for. */
-export function secretRoute({ cache, refresher, metrics, clock, config }: SecretDeps): Route {
+/**
+ * `GET /v1/secrets/{name}`: the value. From memory, unless it was never fetched, a refresh is asked for, or the caller
+ * wants to wait for a change.
+ */
+export function secretRoute(deps: SecretDeps, waiters: Waiters): Route {
+  const { cache, refresher, metrics, clock } = deps
+  const waitingReads = new WaitingReads(deps, waiters)
+
   async function demanded(name: string): Promise<Reading> {
     metrics.cacheRead('miss')
-    return await refresher.demand(name, config.demandTimeout)
+    return await refresher.demand(name, deps.config.demandTimeout)
   }
 
   async function refreshed(request: ApiRequest, name: string): Promise<Reading> {
+    const { refreshTimeout } = deps.config
     metrics.cacheRead('bypass')
     await request.server.admitRefresh(request, { name, isKnown: cache.status(name) !== undefined })
-    const result = await within(clock, config.refreshTimeout, refresher.refresh(name))
-    if (result === undefined) throw refreshTimedOut(name, `no answer within ${config.refreshTimeout} ms`)
+    const result = await within(clock, refreshTimeout, refresher.refresh(name))
+    if (result === undefined) throw refreshTimedOut(name, `no answer within ${refreshTimeout} ms`)
     const refusal = refreshRefusal(name, result)
     if (refusal !== undefined) throw refusal
     return cache.read(name)
@@ -61,87 +73,45 @@ export function secretRoute({ cache, refresher, metrics, clock, config }: Secret
       'SIDEKEEP_FIELD_NOT_FOUND',
       'SIDEKEEP_SECRET_NOT_LOADED',
       'SIDEKEEP_SECRET_EXPIRED',
+      'SIDEKEEP_TOO_MANY_WAITERS',
       'SIDEKEEP_RATE_LIMITED',
       'SIDEKEEP_REFRESH_FAILED',
       'SIDEKEEP_REFRESH_THROTTLED',
       'SIDEKEEP_REFRESH_TIMED_OUT',
       'SIDEKEEP_SHUTTING_DOWN',
     ],
+    closing: () => waiters.close(),
     handle(request, reply) {
       const name = request.params['*'] ?? ''
-      const { format = negotiate(request.headers.accept), field, refresh } = parseQuery(query, request.query)
+      const {
+        format = negotiate(request.headers.accept),
+        field,
+        refresh,
+        wait,
+      } = parseQuery(query, request.query)
+      const wanted = { name, form: format, field }
       if (refresh === true) {
-        return refreshed(request, name).then((reading) =>
-          answer(request, reply, { name, form: format, field }, reading),
-        )
+        if (wait !== undefined) throw contradiction()
+        return refreshed(request, name).then((reading) => answerSecret(request, reply, wanted, reading))
+      }
+      const { prefer } = request.headers
+      if (wait !== undefined || prefer !== undefined) {
+        const asked = waitAsked(wait, prefer, deps.config)
+        if (asked !== undefined) return waitingReads.answer(request, reply, wanted, asked)
       }
       const reading = cache.read(name)
-      if (reading.kind === 'undiscovered') {
-        return demanded(name).then((fetched) =>
-          answer(request, reply, { name, form: format, field }, fetched),
-        )
+      if (wantsFetch(reading)) {
+        return demanded(name).then((fetched) => answerSecret(request, reply, wanted, fetched))
       }
       metrics.cacheRead(resultOf(reading))
-      answer(request, reply, { name, form: format, field }, reading)
+      answerSecret(request, reply, wanted, reading)
       return undefined
     },
   }
 }
 
-interface Wanted {
-  readonly name: string
-  readonly form: Form
-  readonly field: string | undefined
-}
-
-function answer(
-  request: ApiRequest,
-  reply: FastifyReply,
-  { name, form, field }: Wanted,
-  reading: Reading,
-): void {
-  if (reading.kind !== 'held') throw unreadable(name, reading)
-  const { rendition, secret, state, ageMs } = reading
-  const representation = rendition.represent(form, state, field)
-  if (representation === undefined) throw new CodedError('SIDEKEEP_FIELD_NOT_FOUND', [name, field ?? ''])
-  const { contentType, etag } = representation
-  const headers = [
-    'ETag',
-    etag,
-    'Age',
-    String(wholeSeconds(ageMs)),
-    'Sidekeep-Version',
-    secret.version,
-    'Sidekeep-State',
-    state,
-    'Cache-Control',
-    'no-store',
-    'Vary',
-    'Accept',
-    'X-Content-Type-Options',
-    'nosniff',
-  ]
-  const condition = request.headers['if-none-match']
-  if (condition !== undefined && noneMatchFails(condition, etag, (tag) => rendition.matches(tag, form))) {
-    send(request, reply, 304, headers)
-    return
-  }
-  const body = representation.reveal()
-  headers.push('Content-Type', contentType, 'Content-Length', String(body.length))
-  send(request, reply, 200, headers, body)
-}
-
-function resultOf(reading: Reading): CacheResult {
-  switch (reading.kind) {
-    case 'held':
-      return reading.state === 'fresh' ? 'hit' : 'stale'
-    case 'not-loaded':
-      return 'not_loaded'
-    case 'expired':
-      return 'expired'
-    case 'undiscovered':
-      return 'miss'
-    case 'not-found':
-      return 'not_found'
-  }
+function contradiction(): CodedError {
+  const detail =
+    'The query parameters "refresh" and "wait" exclude each other: the one asks the provider now, the other waits until it has something new.'
+  return new CodedError('SIDEKEEP_BAD_REQUEST', [detail])
 }

@@ -7,6 +7,7 @@ import { createApi, createOps } from '../../../src/api/server.ts'
 import type { Metrics } from '../../../src/observability/metrics.ts'
 import { createMetrics } from '../../../src/observability/metrics.ts'
 import { SecretCache } from '../../../src/secrets/cache.ts'
+import { ChangeFeed, tellBoth } from '../../../src/secrets/change-feed.ts'
 import { Refresher } from '../../../src/secrets/refresher.ts'
 import type { Rule } from '../../../src/secrets/rules.ts'
 import { Rules } from '../../../src/secrets/rules.ts'
@@ -28,6 +29,8 @@ export interface WorldOptions {
   readonly rules?: Readonly<Record<string, Partial<Rule>>>
   readonly config?: Partial<ApiConfig>
   readonly deps?: Partial<ApiDeps>
+  /** How many past events are kept; 100 unless told else. */
+  readonly eventHistory?: number
   /** Whether everything is fetched before the first request. */
   readonly loaded?: boolean
 }
@@ -43,8 +46,11 @@ export interface World {
   readonly cache: SecretCache
   readonly refresher: Refresher
   readonly metrics: Metrics
+  readonly feed: ChangeFeed
   /** What was logged as an error. */
   readonly errors: { err: unknown; message: string }[]
+  /** What was logged at debug. */
+  readonly debug: string[]
   readonly state: { listenersUp: boolean; shuttingDown: boolean }
   /** A request to the api listener, with the header that it wants. */
   get(path: string, options?: RequestOptions): Promise<HttpAnswer>
@@ -68,7 +74,13 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     providers: ['memory'],
     cache: { statuses: () => cache.statuses(), stats: () => cache.stats() },
   })
-  const observer = {
+  const feed = new ChangeFeed({
+    clock,
+    history: options.eventHistory ?? 100,
+    versionOf: (name) => cache.status(name)?.version,
+  })
+  feed.subscribe((change) => metrics.changed(change))
+  const counting = {
     called: (event: Parameters<Metrics['called']>[0]) => metrics.called(event),
     rotated: (event: Parameters<Metrics['rotated']>[0]) => metrics.rotated(event),
     failed() {},
@@ -78,6 +90,7 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     breakerChanged() {},
     listShrank() {},
   }
+  const observer = tellBoth(counting, feed)
   const cache = new SecretCache({
     rules,
     clock,
@@ -96,14 +109,19 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     shuttingDown: () => state.shuttingDown,
   })
   const errors: World['errors'] = []
+  const debug: string[] = []
   const deps: ApiDeps = {
     cache,
     refresher,
+    changes: feed,
     health,
     metrics,
     clock,
     version: '0.0.0-test',
-    log: { error: ({ err }, message) => errors.push({ err, message }) },
+    log: {
+      error: ({ err }, message) => errors.push({ err, message }),
+      debug: (details, message) => debug.push(`${message} ${JSON.stringify(details)}`),
+    },
     ...options.deps,
     config: {
       access: 'header',
@@ -111,6 +129,9 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
       maxConnections: 100,
       demandTimeout: 5_000,
       refreshTimeout: 30_000,
+      maxWait: 60_000,
+      maxWaiters: 10_000,
+      maxEventStreams: 100,
       ...options.config,
     },
   }
@@ -140,11 +161,18 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     cache,
     refresher,
     metrics,
+    feed,
     errors,
+    debug,
     state,
     get: (path, init) => send('GET', path, init),
     post: (path, init) => send('POST', path, init),
   }
+}
+
+/** Until the provider is asked again: within a second of the last call, whoever wants another gets what that brought. */
+export async function pause({ clock }: Pick<World, 'clock'>): Promise<void> {
+  await clock.advance(1_000)
 }
 
 export function portOf(app: FastifyInstance): number {

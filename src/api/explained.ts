@@ -1,0 +1,46 @@
+import type { Explanation } from '../secrets/reading.ts'
+import { timestamp, wholeSeconds } from './item.ts'
+
+/** An explanation as it is answered: times as RFC 3339, spans in seconds, null where there is nothing. Never a value. */
+export type Explained = ReturnType<typeof explained>
+
+/** @param waiters how many callers wait for the secret to change */
+export function explained(explanation: Explanation, waiters: number) {
+  const { lease, lastError, breaker } = explanation
+  return {
+    name: explanation.name,
+    rule: explanation.rule,
+    provider: explanation.provider,
+    key: explanation.key,
+    field: explanation.field ?? null,
+    state: explanation.state,
+    required: explanation.required,
+    version: explanation.version ?? null,
+    ageSeconds: explanation.ageMs === undefined ? null : wholeSeconds(explanation.ageMs),
+    refreshSeconds: explanation.refreshMs / 1_000,
+    maxStaleSeconds: explanation.maxStaleMs / 1_000,
+    lease: lease === undefined ? null : { renewable: lease.renewable, endsAt: timestamp(lease.endsAt) },
+    fetchedAt: timestamp(explanation.fetchedAt),
+    lastSuccessAt: timestamp(explanation.lastSuccessAt),
+    lastError:
+      lastError === undefined
+        ? null
+        : {
+            kind: lastError.kind,
+            reason: lastError.reason,
+            message: lastError.message,
+            at: timestamp(lastError.at),
+          },
+    failures: explanation.failures,
+    nextAttemptAt: timestamp(explanation.nextAttemptAt),
+    expiresAt: timestamp(explanation.expiresAt),
+    fetching: explanation.fetching,
+    breaker: {
+      state: breaker.state,
+      cause: breaker.cause ?? null,
+      nextProbeAt: timestamp(breaker.nextProbeAt),
+    },
+    callersWaiting: explanation.callersWaiting,
+    waiters,
+  }
+}

@@ -1,0 +1,27 @@
+import { explained } from '../explained.ts'
+import type { SecretRefresher } from '../ports.ts'
+import { parseQuery } from '../query.ts'
+import { notFound } from '../refusals.ts'
+import { sendJson } from '../respond.ts'
+import type { Waiters } from '../waiters.ts'
+import type { Route } from './route.ts'
+
+/** `GET /v1/explain/{name}`: why a secret is as it is, and what happens next. Never a value. */
+export function explainSecretRoute(refresher: Pick<SecretRefresher, 'explain'>, waiters: Waiters): Route {
+  return {
+    id: 'explainSecret',
+    method: 'GET',
+    url: '/v1/explain/*',
+    path: '/v1/explain/{name}',
+    skipsDoor: false,
+    query: {},
+    problems: ['SIDEKEEP_BAD_REQUEST', 'SIDEKEEP_SECRET_NOT_FOUND'],
+    handle(request, reply) {
+      parseQuery({}, request.query)
+      const name = request.params['*'] ?? ''
+      const explanation = refresher.explain(name)
+      if (explanation === undefined) throw notFound(name)
+      sendJson(request, reply, explained(explanation, waiters.waitingFor(name)))
+    },
+  }
+}

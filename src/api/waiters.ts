@@ -1,0 +1,168 @@
+import type { Socket } from 'node:net'
+import { CodedError } from '../errors.ts'
+import type { Clock, Timer } from '../secrets/clock.ts'
+import type { ApiConfig, ApiMetrics, Changes } from './ports.ts'
+import { idleMargin } from './server-options.ts'
+import { whenClosed } from './socket-end.ts'
+
+/** How many callers are let go on in one turn of the event loop: some milliseconds' work, and others get their turn. */
+const batch = 100
+/** When a refused caller may ask again, in milliseconds. */
+const retryAfterMs = 1_000
+
+export interface WaitersDeps {
+  readonly changes: Pick<Changes, 'watch'>
+  readonly clock: Clock
+  readonly metrics: Pick<ApiMetrics, 'waiting'>
+  readonly config: Pick<ApiConfig, 'maxWaiters'>
+}
+
+export interface Wait {
+  /** The caller's connection: when it ends, nobody waits any more. */
+  readonly socket: Socket
+  /** In milliseconds. */
+  readonly ms: number
+  /** Whether there is an answer now. Asked after each change, not in the middle of one. */
+  readonly isOver: () => boolean
+}
+
+/** Those who wait for one secret, and what ends our own watch of it. */
+interface Group {
+  readonly name: string
+  readonly waiters: Set<Waiter>
+  readonly unwatch: () => void
+}
+
+interface Waiter {
+  readonly group: Group
+  readonly isOver: () => boolean
+  readonly resolve: (endedAt: number) => void
+  /** Ends what else would end it: its time, and its caller's leaving. */
+  timer: Timer | undefined
+  forget: (() => void) | undefined
+  /** When the first change came that it was not asked about yet, on the monotonic clock. */
+  wokenAt: number | undefined
+}
+
+/**
+ * Callers that wait for a secret to change. A waiting caller costs a timer and some small objects: nothing looks at the
+ * secret again and again, the feed of changes tells when to look.
+ */
+export class Waiters {
+  readonly #deps: WaitersDeps
+  readonly #groups = new Map<string, Group>()
+  readonly #woken: Waiter[] = []
+  #draining = false
+  #count = 0
+  #closed = false
+
+  constructor(deps: WaitersDeps) {
+    this.#deps = deps
+  }
+
+  /** Whether nobody is kept waiting any more. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** How many callers wait for a secret. */
+  waitingFor(name: string): number {
+    return this.#groups.get(name)?.waiters.size ?? 0
+  }
+
+  /**
+   * Resolves when `isOver` after a change, when the time is up, when the caller has left, or when the listener closes;
+   * with when that was, on the monotonic clock.
+   *
+   * @throws SIDEKEEP_TOO_MANY_WAITERS
+   */
+  wait(name: string, { socket, ms, isOver }: Wait): Promise<number> {
+    const { clock, config, metrics } = this.#deps
+    if (this.#closed || socket.destroyed) return Promise.resolve(clock.now())
+    if (this.#count >= config.maxWaiters) {
+      throw new CodedError('SIDEKEEP_TOO_MANY_WAITERS', [config.maxWaiters], { retryAfterMs })
+    }
+    const { promise, resolve } = Promise.withResolvers<number>()
+    const group = this.#group(name)
+    const waiter: Waiter = {
+      group,
+      isOver,
+      resolve,
+      timer: undefined,
+      forget: undefined,
+      wokenAt: undefined,
+    }
+    group.waiters.add(waiter)
+    this.#count += 1
+    metrics.waiting(1)
+    const end = (): void => this.#end(waiter, clock.now())
+    waiter.timer = clock.setTimer(end, ms)
+    waiter.forget = whenClosed(socket, end)
+    // Nothing moves on the connection meanwhile, and yet nothing hangs; with its next request Node forgets this again.
+    if (socket.timeout !== undefined && socket.timeout < ms + idleMargin) socket.setTimeout(ms + idleMargin)
+    return promise
+  }
+
+  /** Lets everybody go, at once and from now on. */
+  close(): void {
+    this.#closed = true
+    for (const { waiters } of this.#groups.values()) for (const waiter of waiters) this.#wake(waiter)
+  }
+
+  #group(name: string): Group {
+    const existing = this.#groups.get(name)
+    if (existing !== undefined) return existing
+    const waiters = new Set<Waiter>()
+    const unwatch = this.#deps.changes.watch(name, () => {
+      for (const waiter of waiters) this.#wake(waiter)
+    })
+    const group = { name, waiters, unwatch }
+    this.#groups.set(name, group)
+    return group
+  }
+
+  #wake(waiter: Waiter): void {
+    if (waiter.wokenAt !== undefined) return
+    waiter.wokenAt = this.#deps.clock.now()
+    this.#woken.push(waiter)
+    if (this.#draining) return
+    this.#draining = true
+    setImmediate(this.#drain)
+  }
+
+  /** Those who are let go answer within this turn, as what waits for their promise runs at its end. */
+  readonly #drain = (): void => {
+    for (const waiter of this.#woken.splice(0, batch)) {
+      const { group, wokenAt, isOver } = waiter
+      // Its time was up, or its caller has left, while it stood in the queue.
+      if (wokenAt === undefined || !group.waiters.has(waiter)) continue
+      waiter.wokenAt = undefined
+      if (this.#closed || hasEnded(isOver)) this.#end(waiter, wokenAt)
+    }
+    this.#draining = this.#woken.length > 0
+    if (this.#draining) setImmediate(this.#drain)
+  }
+
+  #end(waiter: Waiter, at: number): void {
+    const { group, resolve, timer, forget } = waiter
+    if (!group.waiters.delete(waiter)) return
+    timer?.cancel()
+    forget?.()
+    if (group.waiters.size === 0) {
+      group.unwatch()
+      this.#groups.delete(group.name)
+    }
+    this.#count -= 1
+    this.#deps.metrics.waiting(-1)
+    resolve(at)
+  }
+}
+
+/** What goes wrong here goes wrong again where the answer is made, and there it becomes one. */
+function hasEnded(isOver: () => boolean): boolean {
+  try {
+    return isOver()
+  } catch {
+    return true
+  }
+}

@@ -1,0 +1,53 @@
+import type { Explained } from './explained.ts'
+import { ago, ahead, span } from './spans.ts'
+
+/** Everything, a line each, in two columns. What there is nothing of has no line. */
+export function describe(explained: Explained, now: number): string {
+  const lines = linesOf(explained, now).filter((line): line is [string, string] => line[1] !== undefined)
+  const width = Math.max(...lines.map(([label]) => label.length))
+  return lines.map(([label, text]) => `${label.padEnd(width)}  ${text}`).join('\n')
+}
+
+function linesOf(explained: Explained, now: number): [label: string, text: string | undefined][] {
+  const { name, rule, provider, key, field, state, required, version, lease, lastError, breaker } = explained
+  const past = (time: string | null) => (time === null ? undefined : `${time} (${ago(time, now)})`)
+  const future = (time: string | null) => (time === null ? undefined : `${time} (${ahead(time, now)})`)
+  return [
+    ['name', required ? `${name} (required)` : name],
+    ['rule', rule],
+    ['provider', provider],
+    ['key', key],
+    ['field', field ?? undefined],
+    ['state', state],
+    ['version', version ?? undefined],
+    ['age', explained.ageSeconds === null ? undefined : span(explained.ageSeconds)],
+    [
+      'refresh',
+      `every ${span(explained.refreshSeconds)}, served for ${span(explained.maxStaleSeconds)} without`,
+    ],
+    [
+      'lease',
+      lease === null
+        ? undefined
+        : `${lease.renewable ? 'renewable' : 'not renewable'}, until ${future(lease.endsAt)}`,
+    ],
+    ['fetched', past(explained.fetchedAt)],
+    ['last success', past(explained.lastSuccessAt)],
+    ['last failure', lastError === null ? undefined : past(lastError.at)],
+    ['', lastError === null ? undefined : `${lastError.kind} (${lastError.reason}): ${lastError.message}`],
+    ['failures', explained.failures === 0 ? undefined : `${explained.failures} in a row`],
+    ['next attempt', explained.fetching ? 'under way' : future(explained.nextAttemptAt)],
+    ['served until', future(explained.expiresAt)],
+    ['breaker', breakerOf(breaker, now)],
+    ['waiting', waitingOf(explained)],
+  ]
+}
+
+function breakerOf({ state, cause, nextProbeAt }: Explained['breaker'], now: number): string {
+  const why = cause === null ? '' : ` (${cause})`
+  return nextProbeAt === null ? `${state}${why}` : `${state}${why}, next call ${ahead(nextProbeAt, now)}`
+}
+
+function waitingOf({ callersWaiting, waiters }: Explained): string {
+  return `${callersWaiting} for a fetch, ${waiters} for a change`
+}

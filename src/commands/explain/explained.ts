@@ -1,0 +1,34 @@
+/** What `GET /v1/explain/{name}` answers, as far as it is shown. Times as RFC 3339, null where there is none. */
+export interface Explained {
+  readonly name: string
+  readonly rule: string
+  readonly provider: string
+  readonly key: string
+  readonly field: string | null
+  readonly state: 'fresh' | 'stale' | 'expired' | 'not-loaded' | 'missing' | 'undiscovered'
+  readonly required: boolean
+  readonly version: string | null
+  readonly ageSeconds: number | null
+  readonly refreshSeconds: number
+  readonly maxStaleSeconds: number
+  readonly lease: { readonly renewable: boolean; readonly endsAt: string } | null
+  readonly fetchedAt: string | null
+  readonly lastSuccessAt: string | null
+  readonly lastError: {
+    readonly kind: 'missing' | 'denied' | 'throttled' | 'unavailable'
+    readonly reason: string
+    readonly message: string
+    readonly at: string
+  } | null
+  readonly failures: number
+  readonly nextAttemptAt: string | null
+  readonly expiresAt: string | null
+  readonly fetching: boolean
+  readonly breaker: {
+    readonly state: 'closed' | 'open' | 'half-open'
+    readonly cause: 'unavailable' | 'denied' | null
+    readonly nextProbeAt: string | null
+  }
+  readonly callersWaiting: number
+  readonly waiters: number
+}

@@ -1,0 +1,73 @@
+import type { Explained } from './explained.ts'
+import { ago, ahead, span } from './spans.ts'
+
+/** One or a few sentences: how the secret is, what is wrong, what happens next. */
+export function inPlainWords(explained: Explained, now: number): string {
+  return [stateOf(explained, now), troubleOf(explained, now), nextOf(explained, now)]
+    .filter((sentence) => sentence !== '')
+    .join(' ')
+}
+
+function stateOf({ state, provider, key, lastSuccessAt, maxStaleSeconds }: Explained, now: number): string {
+  const since = lastSuccessAt === null ? '' : ` ${ago(lastSuccessAt, now)}`
+  switch (state) {
+    case 'fresh':
+      return `Fresh: the provider ${provider} confirmed it${since}.`
+    case 'stale':
+      return `Stale: overdue, but still served; the provider ${provider} confirmed it last${since}.`
+    case 'expired':
+      return `Expired, and not served any more: the provider ${provider} confirmed it last${since}, and it is served for ${span(maxStaleSeconds)} without that (maxStale), or until its lease ends.`
+    case 'not-loaded':
+      return `Not loaded: it has not been fetched from the provider ${provider} yet.`
+    case 'missing':
+      return `Missing: the provider ${provider} says that it has no "${key}".`
+    case 'undiscovered':
+      return `Not fetched: a pattern names it and nobody has asked for it yet; the first read fetches it.`
+  }
+}
+
+const troubles = {
+  unavailable: 'has not answered',
+  denied: 'has refused the credential',
+  throttled: 'has asked for fewer calls',
+  // The state says as much already, where it is the secret itself that is missing.
+  missing: 'has said that there is none',
+} as const
+
+/** What is wrong now; a failure that a success came after is only listed. */
+function troubleOf(
+  { state, provider, lastError, lastSuccessAt, failures, breaker }: Explained,
+  now: number,
+): string {
+  const open = breaker.state === 'closed' ? '' : breakerOf(provider, breaker)
+  if (failures === 0 || lastError === null || state === 'missing') return open
+  const { kind, reason, message } = lastError
+  const since =
+    lastSuccessAt === null ? '' : ` for ${span(Math.max(0, now - Date.parse(lastSuccessAt)) / 1_000)}`
+  const what = reason === 'circuit-open' ? 'is not being asked' : troubles[kind]
+  const times = failures === 1 ? 'the last attempt failed' : `the last ${failures} attempts failed`
+  const sentence = `The provider ${provider} ${what}${kind === 'unavailable' ? since : ''} (${reason}): ${times}. The last failure: ${closed(message)}`
+  return open === '' ? sentence : `${sentence} ${open}`
+}
+
+function breakerOf(provider: string, { state, cause }: Explained['breaker']): string {
+  const why = cause === 'denied' ? 'refuses everything' : 'has failed too often'
+  return state === 'half-open'
+    ? `The provider ${provider} ${why}; one call is trying it now.`
+    : `The provider ${provider} ${why}, so most calls are kept from it (its circuit breaker is open).`
+}
+
+function nextOf({ state, fetching, nextAttemptAt, failures, breaker }: Explained, now: number): string {
+  if (fetching) return 'It is being fetched now.'
+  if (nextAttemptAt === null)
+    return state === 'undiscovered' ? '' : 'It is fetched when somebody asks for it.'
+  const healthy = failures === 0 && state === 'fresh'
+  const probe = breaker.nextProbeAt
+  const next = probe !== null && Date.parse(probe) > Date.parse(nextAttemptAt) ? probe : nextAttemptAt
+  return `Next ${healthy ? 'refresh' : 'attempt'} ${ahead(next, now)}.`
+}
+
+/** Messages of providers end with a full stop, or do not. */
+function closed(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`
+}
