@@ -3,22 +3,25 @@ import type { FastifyInstance } from 'fastify'
 import type { Health } from './api/health.ts'
 import { createHealth } from './api/health.ts'
 import { createApi, createOps } from './api/server.ts'
-import type { Listen } from './config/listen.ts'
-import type { Config } from './config/schema.ts'
-import { describeListen, openListener } from './listener.ts'
+import type { Config, ProxyConfig } from './config/schema.ts'
 import type { Logger } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
-import { createMetrics } from './observability/metrics.ts'
+import type { ReloadOutcome } from './observability/metrics-state.ts'
 import { ProxyCells } from './observability/proxy-cells.ts'
-import { createReporter } from './observability/reporter.ts'
+import { Heart } from './parts/heart.ts'
+import type { Served } from './parts/listener.ts'
+import type { Addresses, ServedProxy } from './parts/listeners.ts'
+import { Listeners } from './parts/listeners.ts'
+import { Sources } from './parts/sources.ts'
+import { Turns } from './parts/turns.ts'
 import { createProvider } from './providers/registry.ts'
-import type { ProxyServer } from './proxy/server.ts'
-import { SecretCache } from './secrets/cache.ts'
+import type { Changes } from './reload/changes.ts'
+import { changesBetween } from './reload/changes.ts'
 import type { Clock, Random } from './secrets/clock.ts'
 import { systemClock } from './secrets/clock.ts'
-import { Refresher } from './secrets/refresher.ts'
-import { Rules } from './secrets/rules.ts'
-import { Source } from './secrets/source.ts'
+import type { Refresher } from './secrets/refresher.ts'
+
+export type { Addresses } from './parts/listeners.ts'
 
 export interface SidecarOptions {
   readonly config: Config
@@ -28,11 +31,12 @@ export interface SidecarOptions {
   readonly random?: Random
 }
 
-/** Where the listeners are bound, once they are. */
-export interface Addresses {
-  readonly api: string
-  readonly ops?: string
-  readonly proxy?: string
+/** What takes time to build, and so is there before the sidecar is. */
+interface Built {
+  readonly heart: Heart
+  readonly sources: Sources
+  readonly proxy: ServedProxy | undefined
+  readonly makeProxy: (config: ProxyConfig) => Promise<ServedProxy>
 }
 
 /** How much of the time for stopping requests under way to the application may take; the rest is for what comes after. */
@@ -42,18 +46,17 @@ const proxyShare = 0.8
 const metricsLoadDelay = 1_000
 
 export class Sidecar {
-  readonly #config: Config
+  #config: Config
+  /** As the api's routes and door read it, at each request: a changed configuration is written into it. */
+  readonly #apiConfig: Config['api']
   readonly #log: Logger
   readonly #clock: Clock
-  readonly #cache: SecretCache
-  readonly #refresher: Refresher
-  readonly #metrics: Metrics
-  readonly #sources: ReadonlyMap<string, Source>
-  readonly #api: FastifyInstance
-  readonly #ops: FastifyInstance | undefined
+  readonly #heart: Heart
+  readonly #sources: Sources
+  readonly #listeners: Listeners
+  /** Opening, changing and closing: one after the other. */
+  readonly #turns = new Turns()
   readonly #ready = Promise.withResolvers<Addresses>()
-  readonly #proxy: ProxyServer | undefined
-  readonly #bound: { api?: Listen; ops?: Listen; proxy?: Listen } = {}
   #isReady = false
   #stopping = false
   /** What the stop is waiting for; told when it takes too long. */
@@ -61,77 +64,51 @@ export class Sidecar {
 
   /** Builds all parts and opens nothing. */
   static async create(options: SidecarOptions): Promise<Sidecar> {
-    const { config, log, clock = systemClock } = options
-    const sources = new Map<string, Source>()
-    await Promise.all(
-      Object.entries(config.providers).map(async ([name, provider]) => {
-        const warn = (message: string): void => log.warn({ provider: name }, message)
-        sources.set(name, new Source(name, await createProvider(provider, { name, clock, warn }), clock))
-      }),
-    )
-    return new Sidecar(options, sources, await createFrontDoor(config, log, clock))
+    const { config, log, version, clock = systemClock, random = Math.random } = options
+    const sources = await Sources.create(config.providers, {
+      makeProvider: createProvider,
+      clock,
+      random,
+      log,
+    })
+    const heart = new Heart({ config, sources, version, log, clock, random })
+    const makeProxy = proxyMaker(heart.metrics, log, clock)
+    const proxy = config.proxy && (await makeProxy(config.proxy))
+    return new Sidecar(options, { heart, sources, proxy, makeProxy })
   }
 
-  private constructor(
-    options: SidecarOptions,
-    sources: ReadonlyMap<string, Source>,
-    frontDoor: FrontDoor | undefined,
-  ) {
-    const { config, log, version, clock = systemClock, random = Math.random } = options
-    this.#proxy = frontDoor?.proxy
+  private constructor(options: SidecarOptions, { heart, sources, proxy, makeProxy }: Built) {
+    const { config, log, version, clock = systemClock } = options
     this.#config = config
+    this.#apiConfig = { ...config.api }
     this.#log = log
     this.#clock = clock
+    this.#heart = heart
     this.#sources = sources
-    this.#metrics = createMetrics({
-      version,
-      providers: Object.keys(config.providers),
-      cache: { statuses: () => this.#cache.statuses(), stats: () => this.#cache.stats() },
-      proxy: frontDoor?.cells,
-    })
-    const metrics = this.#metrics
-    const reporter = createReporter(log, metrics)
-    const observer = {
-      ...reporter,
-      called: (event: Parameters<typeof reporter.called>[0]): void => {
-        reporter.called(event)
-        this.#checkReady()
-      },
-    }
-    const rules = rulesOf(config)
-    this.#cache = new SecretCache({
-      rules,
-      clock,
-      observer,
-      maxEntries: config.cache.maxEntries,
-      maxBytes: config.cache.maxBytes,
-      missingTtlMs: config.cache.missingTtl,
-      onEvicted: (match) => this.#refresher.forget(match),
-    })
-    this.#refresher = new Refresher({ rules, cache: this.#cache, sources, clock, random, observer })
-    const health = this.#health()
-    const { access, hosts, maxConnections, demandTimeout, refreshTimeout } = config.api
-    this.#api = createApi({
-      cache: this.#cache,
-      refresher: this.#refresher,
-      health,
-      metrics,
+    const deps = {
+      cache: heart.cache,
+      refresher: heart.refresher,
+      changes: heart.feed,
+      health: this.#health(),
+      metrics: heart.metrics,
       log,
       clock,
       version,
-      config: { access, hosts, maxConnections, demandTimeout, refreshTimeout },
-    })
-    if (config.ops !== undefined)
-      this.#ops = createOps({ health, metrics, log, clock, config: { maxConnections } })
+      config: this.#apiConfig,
+    }
+    const make = {
+      api: () => served(createApi(deps)),
+      ops: () => served(createOps(deps)),
+      proxy: makeProxy,
+    }
+    this.#listeners = new Listeners(config, proxy, make, log)
+    heart.onCalled = () => this.#checkReady()
   }
 
   #health(): Health {
     return createHealth({
-      required: () => this.#cache.required,
-      listenersUp: () =>
-        this.#bound.api !== undefined &&
-        (this.#ops === undefined || this.#bound.ops !== undefined) &&
-        (this.#proxy === undefined || this.#bound.proxy !== undefined),
+      required: () => this.#heart.cache.required,
+      listenersUp: () => this.#listeners.areUp,
       shuttingDown: () => this.#stopping,
     })
   }
@@ -144,45 +121,46 @@ export class Sidecar {
     return this.#ready.promise
   }
 
+  /** What is in force now. */
+  get config(): Config {
+    return this.#config
+  }
+
+  /** Where the listeners are bound now; undefined before the api is open. */
+  get addresses(): Addresses | undefined {
+    return this.#listeners.addresses
+  }
+
   /**
    * Opens the listeners, then begins to fetch. Resolves when callers are answered, ready or not.
    *
    * @throws SIDEKEEP_LISTEN_FAILED; whatever was opened before is closed again
    */
   async start(): Promise<Addresses> {
-    const { api, ops } = this.#config
-    try {
-      this.#bound.api = await openListener(this.#api, {
-        name: 'api',
-        listen: api.listen,
-        socketMode: api.socketMode,
-      })
-      if (ops !== undefined && this.#ops !== undefined) {
-        this.#bound.ops = await openListener(this.#ops, { name: 'ops', listen: ops.listen })
+    return await this.#turns.take(async () => {
+      try {
+        await this.#listeners.open()
+      } catch (error) {
+        this.#stopping = true
+        await this.#listeners.closeProxy()
+        await this.#closeAll()
+        throw error
       }
-    } catch (error) {
-      this.#stopping = true
-      await this.#proxy?.close()
-      await this.#closeAll()
-      throw error
-    }
-    this.#refresher.start()
-    this.#checkReady()
-    return this.#addresses(this.#bound.api)
+      this.#heart.refresher.start()
+      this.#checkReady()
+      return this.#addresses()
+    })
   }
 
-  #addresses(api: Listen): Addresses {
-    const { ops, proxy } = this.#bound
-    return {
-      api: describeListen(api),
-      ...(ops === undefined ? {} : { ops: describeListen(ops) }),
-      ...(proxy === undefined ? {} : { proxy: describeListen(proxy) }),
-    }
+  #addresses(): Addresses {
+    const { addresses } = this.#listeners
+    if (addresses === undefined) throw new Error('the api listener is not open')
+    return addresses
   }
 
   /** Fetches everything once, without opening a listener, and tells how that went for each secret. */
   fetchOnce(): ReturnType<Refresher['refreshAll']> {
-    return this.#refresher.refreshAll()
+    return this.#heart.refresher.refreshAll()
   }
 
   /**
@@ -191,36 +169,74 @@ export class Sidecar {
    */
   async stop(): Promise<void> {
     this.#stopping = true
-    const { linger, timeout } = this.#config.shutdown
-    this.stage = 'draining the proxy'
-    await this.#proxy?.close({ withinMs: Math.max(0, timeout - linger) * proxyShare })
-    if (linger > 0 && this.#bound.api !== undefined) {
-      this.stage = 'linger'
-      await this.#wait(linger)
-    }
-    await this.#closeAll()
+    this.stage = 'ending a change of the configuration'
+    await this.#turns.take(async () => {
+      this.stage = 'draining the proxy'
+      await this.#listeners.closeProxy(drainTime(this.#config.shutdown))
+      const { linger } = this.#config.shutdown
+      if (linger > 0 && this.#listeners.apiIsOpen) {
+        this.stage = 'linger'
+        await this.#wait(linger)
+      }
+      await this.#closeAll()
+    })
+  }
+
+  /**
+   * Puts another configuration in force while the sidecar runs: what is held stays held, what stays the same is not
+   * touched. `log.format` alone waits for the next start.
+   *
+   * @returns what has changed, or why nothing has
+   * @throws what kept it from being applied, SIDEKEEP_LISTEN_FAILED say; then everything is as it was
+   */
+  async reload(config: Config): Promise<Changes | 'unchanged' | 'stopping'> {
+    return await this.#turns.take(() => this.#change(config))
+  }
+
+  /** Whoever asked for a change of the configuration knows how that ended; here it is counted. */
+  reloadEnded(outcome: ReloadOutcome): void {
+    this.#heart.metrics.reloaded(outcome, this.#clock.wall())
+  }
+
+  async #change(config: Config): Promise<Changes | 'unchanged' | 'stopping'> {
+    if (this.#stopping) return 'stopping'
+    const changes = changesBetween(this.#config, config)
+    if (changes === undefined) return 'unchanged'
+    await using undo = new AsyncDisposableStack()
+    // First all that takes time and may fail, beside what is in force and without touching it.
+    const sources = await this.#sources.prepare(config.providers, changes.providers)
+    undo.defer(sources.abandon)
+    const listeners = await this.#listeners.prepare(config, {
+      opensProxy: this.#isReady,
+      withinMs: drainTime(config.shutdown),
+    })
+    undo.defer(listeners.abandon)
+    if (this.#stopping) return 'stopping'
+    undo.move()
+    this.#heart.apply(config, changes, sources)
+    this.#config = config
+    Object.assign(this.#apiConfig, config.api)
+    this.#log.level = config.log.level
+    listeners.commit()
+    for (const app of this.#listeners.ownApps) app.reconfigured()
+    // What was waited for may not be required any more.
+    this.#checkReady()
+    return changes
   }
 
   async #closeAll(): Promise<void> {
     this.stage = 'closing the api listener'
     // Whoever keeps a connection is given a moment to leave: the callers of both listeners at the same time.
-    const opsClosed = this.#ops?.close()
-    await this.#api.close()
+    const opsClosed = this.#listeners.closeOps()
+    await this.#listeners.closeApi()
+    this.stage = 'closing the listeners of the former configuration'
+    await this.#listeners.left()
     this.stage = 'closing the providers'
-    this.#refresher.stop()
-    await Promise.all([...this.#sources.values()].map((source) => this.#close(source)))
+    await this.#heart.stop()
     this.stage = 'closing the ops listener'
     await opsClosed
-    this.#cache.close()
+    this.#heart.cache.close()
     this.stage = 'stopped'
-  }
-
-  async #close(source: Source): Promise<void> {
-    try {
-      await source.close()
-    } catch (err) {
-      this.#log.warn({ provider: source.name, err }, 'provider did not close in order')
-    }
   }
 
   #wait(ms: number): Promise<void> {
@@ -230,54 +246,47 @@ export class Sidecar {
   }
 
   #checkReady(): void {
-    const { api } = this.#bound
-    if (this.#isReady || this.#stopping || api === undefined) return
-    if (!this.#cache.loadedRequired || !this.#cache.required.held) return
+    if (this.#isReady || this.#stopping || !this.#listeners.apiIsOpen) return
+    if (!this.#heart.cache.loadedRequired || !this.#heart.cache.required.held) return
     this.#isReady = true
     // Whoever runs the sidecar waits for this; where nobody does, a failure is no unhandled one.
     this.#ready.promise.catch(() => {})
-    this.#openProxy().then(
-      () => this.#ready.resolve(this.#addresses(api)),
-      (error) => this.#ready.reject(error),
-    )
+    this.#turns
+      .take(() => this.#openProxy())
+      .then(
+        () => {
+          // A stop that came in between leaves nothing to be ready for.
+          if (!this.#stopping) this.#ready.resolve(this.#addresses())
+        },
+        (error) => this.#ready.reject(error),
+      )
     // Ahead of the first scrape, but not while whoever waited for the start has the first questions.
-    this.#clock.setTimer(() => void this.#metrics.load(), metricsLoadDelay)
+    this.#clock.setTimer(() => void this.#heart.metrics.load(), metricsLoadDelay)
   }
 
   /** The application may need its secrets to answer: nobody is let through to it before they are held. */
   async #openProxy(): Promise<void> {
-    const { proxy } = this.#config
-    if (proxy === undefined || this.#proxy === undefined) return
-    this.#bound.proxy = await openListener(this.#proxy.app, { name: 'proxy', listen: proxy.listen })
+    if (!this.#stopping) await this.#listeners.openProxy()
   }
 }
 
-interface FrontDoor {
-  readonly proxy: ProxyServer
-  readonly cells: ProxyCells
-}
-
 /** The proxy and what it costs are there only where the configuration wants them. */
-async function createFrontDoor(config: Config, log: Logger, clock: Clock): Promise<FrontDoor | undefined> {
-  if (config.proxy === undefined) return undefined
-  const [{ createProxy }, { upstreamFailures }] = await Promise.all([
-    import('./proxy/server.ts'),
-    import('./proxy/observer.ts'),
-  ])
-  const cells = new ProxyCells(config.proxy.limits, upstreamFailures)
-  return { proxy: createProxy({ config: config.proxy, log, clock, observer: cells }), cells }
+function proxyMaker(metrics: Metrics, log: Logger, clock: Clock): Built['makeProxy'] {
+  return async (config) => {
+    const [{ createProxy }, { upstreamFailures }] = await Promise.all([
+      import('./proxy/server.ts'),
+      import('./proxy/observer.ts'),
+    ])
+    metrics.proxy ??= new ProxyCells(config.limits, upstreamFailures)
+    return createProxy({ config, log, clock, observer: metrics.proxy })
+  }
 }
 
-function rulesOf(config: Config): Rules {
-  return new Rules(
-    Object.entries(config.secrets).map(([name, { provider, key, field, refresh, maxStale, required }]) => ({
-      name,
-      provider,
-      key,
-      field,
-      refreshMs: refresh,
-      maxStaleMs: maxStale,
-      required,
-    })),
-  )
+/** How long requests under way to the application may take when their listener ends, in milliseconds. */
+function drainTime({ linger, timeout }: Config['shutdown']): number {
+  return Math.max(0, timeout - linger) * proxyShare
+}
+
+function served(app: FastifyInstance): Served {
+  return { app, close: () => app.close() }
 }

@@ -74,7 +74,12 @@ function wrongAddress(address: string): CodedError {
 
 /** The path of a secret's resource; slashes stay, as the API takes them plain. */
 export function secretPath(name: string): string {
-  return `/v1/secrets/${name.split('/').map(encodeURIComponent).join('/')}`
+  return namePath('/v1/secrets', name)
+}
+
+/** The path of whatever there is of a secret under `base`. */
+export function namePath(base: string, name: string): string {
+  return `${base}/${name.split('/').map(encodeURIComponent).join('/')}`
 }
 
 /** Prints the problem that the sidecar answered with and gives the exit code that says as much. */

@@ -14,7 +14,7 @@ import { createControl } from './demo/control.ts'
 import { guide } from './demo/guide.ts'
 import type { Serving } from './serve.ts'
 import { serve } from './serve.ts'
-import { stopSignals } from './signals.ts'
+import { processSignals } from './signals.ts'
 
 const rotationMs = 10_000
 
@@ -31,7 +31,7 @@ export const command: Command = {
   help: `sidekeep demo [--port 7575] [--ops-port 7576] [--provider-port 7580] [--control-port 7581]
 
 Starts a small provider on loopback, and a sidecar beside it, and prints curl lines that show what it does.
-Nothing leaves the machine; the values are made up. Ctrl-C ends it.
+Nothing leaves the machine; the values are made up. Ctrl-C ends it, and so does closing the terminal.
 
   --port PORT            of the sidecar's api
   --ops-port PORT        of its health and metrics
@@ -55,7 +55,7 @@ Exit codes: 0 ended by a signal, 1 a port is taken, 78 wrong usage.`,
       control: parsePort('control', values['control-port']),
     }
     const portOf = (name: PortName): number => chosen[name]
-    const signals = stopSignals()
+    const signals = processSignals('stop')
     const folder = await mkdtemp(join(tmpdir(), 'sidekeep-demo-'))
     const ends: (() => Promise<unknown>)[] = [() => rm(folder, { recursive: true, force: true })]
     try {

@@ -1,16 +1,23 @@
 /** Runs a sidecar until a signal ends it: shared by `run` and `demo`. */
 import type { Loaded } from '../config/load.ts'
+import type { Config } from '../config/schema.ts'
 import { CodedError } from '../errors.ts'
 import type { Logger } from '../observability/log.ts'
+import type { ReloadOutcome } from '../observability/metrics-state.ts'
 import type { Addresses } from '../sidecar.ts'
 import { Sidecar } from '../sidecar.ts'
 import { version } from '../version.ts'
 import { exitCodes } from './command.ts'
 
 export interface Serving {
+  /** Where the listeners are bound now. */
   readonly addresses: Addresses
   /** Resolves to the error where the sidecar cannot go on: the proxy, which opens last, could not be opened. */
   readonly failed: Promise<unknown>
+  /** Puts another configuration in force, as `Sidecar.reload` says. */
+  reload(config: Config): ReturnType<Sidecar['reload']>
+  /** A change of the configuration ended: counts it. */
+  reloadEnded(outcome: ReloadOutcome): void
   /** Stops in order, or gives up after shutdown.timeout. Resolves to the exit code. */
   stop(reason: string): Promise<number>
 }
@@ -37,11 +44,20 @@ export async function serve(
     const afterMs = Math.round(performance.now() - began)
     log.info({ afterMs, ...(proxy === undefined ? {} : { proxy }) }, 'ready: all required secrets are held')
   }, fail)
-  return { addresses, failed, stop: (reason) => stop(sidecar, config.shutdown.timeout, log, reason) }
+  return {
+    get addresses() {
+      return sidecar.addresses ?? addresses
+    },
+    failed,
+    reload: (next) => sidecar.reload(next),
+    reloadEnded: (outcome) => sidecar.reloadEnded(outcome),
+    stop: (reason) => stop(sidecar, log, reason),
+  }
 }
 
-async function stop(sidecar: Sidecar, timeoutMs: number, log: Logger, reason: string): Promise<number> {
+async function stop(sidecar: Sidecar, log: Logger, reason: string): Promise<number> {
   log.info({ reason }, 'stopping')
+  const timeoutMs = sidecar.config.shutdown.timeout
   const { promise: late, resolve } = Promise.withResolvers<'late'>()
   const timer = setTimeout(() => resolve('late'), timeoutMs)
   try {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { open } from 'node:fs/promises'
+import { constants, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { ConfigError } from './problems.ts'
 
@@ -10,6 +10,8 @@ export interface FoundFile {
   /** As it was named, for messages. */
   readonly name: string
   readonly text: string
+  /** Whether it can be read again: a pipe (`--config <(…)`) has nothing to say twice. */
+  readonly isRegular: boolean
 }
 
 export interface Places {
@@ -34,23 +36,36 @@ export async function findFile(places: Places): Promise<FoundFile | undefined> {
   const named = file ?? (env.SIDEKEEP_CONFIG || undefined)
   if (named !== undefined) {
     const origin = file === undefined ? 'named by SIDEKEEP_CONFIG' : 'named by --config'
-    const text = await readBounded(resolve(cwd, named), named)
-    if (text === undefined) throw unusable(named, `a file (${origin})`, 'nothing')
-    return { name: named, text }
+    const found = await readBounded(resolve(cwd, named), named)
+    if (found === undefined) throw unusable(named, `a file (${origin})`, 'nothing')
+    return found
   }
   for (const name of [localFile, systemFile]) {
-    const text = await readBounded(resolve(cwd, name), name)
-    if (text !== undefined) return { name, text }
+    const found = await readBounded(resolve(cwd, name), name)
+    if (found !== undefined) return found
   }
   return undefined
 }
 
-/** The text of the file, or undefined where there is none. */
-async function readBounded(path: string, name: string): Promise<string | undefined> {
+/**
+ * Reads the file that a configuration came from once more.
+ *
+ * @throws a ConfigError where it is there no longer, or can no longer be read
+ */
+export async function readAgain(name: string, cwd: string): Promise<string> {
+  const found = await readBounded(resolve(cwd, name), name, 'again')
+  if (found === undefined) throw unusable(name, 'the file that the configuration came from', 'nothing')
+  return found.text
+}
+
+/** The file, or undefined where there is none. */
+async function readBounded(path: string, name: string, again?: 'again'): Promise<FoundFile | undefined> {
   try {
-    await using handle = await open(path)
-    const found = await handle.stat()
-    if (found.isDirectory()) throw unusable(name, 'a file', 'a directory')
+    // Of a pipe in the file's place, without O_NONBLOCK, the opening itself would wait for its writer.
+    await using handle = await open(path, constants.O_RDONLY | (again ? constants.O_NONBLOCK : 0))
+    const stats = await handle.stat()
+    if (stats.isDirectory()) throw unusable(name, 'a file', 'a directory')
+    if (again && !stats.isFile()) throw unusable(name, 'a regular file', 'something else')
     // Not by its size: a pipe (`--config <(…)`) and the files of /proc have none.
     const chunks: Buffer[] = []
     let length = 0
@@ -62,7 +77,7 @@ async function readBounded(path: string, name: string): Promise<string | undefin
     }
     const bytes = Buffer.concat(chunks)
     if (!isUtf8(bytes)) throw unusable(name, 'UTF-8 text', 'other bytes')
-    return bytes.toString('utf8').replace(/^\ufeff/, '')
+    return { name, text: bytes.toString('utf8').replace(/^\ufeff/, ''), isRegular: stats.isFile() }
   } catch (error) {
     if (error instanceof ConfigError) throw error
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'

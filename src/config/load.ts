@@ -1,6 +1,7 @@
+import { hash } from 'node:crypto'
 import { CodedError } from '../errors.ts'
 import { environmentSource, ignoredVariables, inVariables, readEnvironment } from './environment.ts'
-import { findFile, localFile } from './find.ts'
+import { findFile, localFile, readAgain } from './find.ts'
 import { ConfigError } from './problems.ts'
 import type { Raw } from './raw.ts'
 import { type Plain, redactConfig } from './redacted.ts'
@@ -13,10 +14,19 @@ export interface Loaded {
   readonly config: Config
   /** The path of the file, as it was named, or `the environment`. */
   readonly source: string
+  /** Where it comes from a file that can be read again: the file, as it was named, and what it held, as `digestOf` tells. */
+  readonly file?: { readonly name: string; readonly digest: string }
   /** What is allowed and probably not meant; whole sentences that hold no value. */
   readonly warnings: readonly string[]
   /** The effective configuration for a log line: no credential, and no content of a variable. */
   readonly redacted: Plain
+}
+
+/** A configuration as it is written. */
+export interface ConfigText {
+  /** The path of the file, as it was named. */
+  readonly name: string
+  readonly text: string
 }
 
 export interface LoadOptions {
@@ -37,8 +47,9 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   const { file, env, cwd, systemFile = '/etc/sidekeep/sidekeep.yaml' } = options
   const found = await findFile({ file, env, cwd, systemFile })
   if (found !== undefined) {
-    const loaded = await parseConfig(found.text, { file: found.name, env })
-    return { ...loaded, warnings: [...loaded.warnings, ...ignoredVariables(env, found.name)] }
+    const { name, text, isRegular } = found
+    const loaded = await loadText({ name, text }, env)
+    return isRegular ? { ...loaded, file: { name, digest: digestOf(text) } } : loaded
   }
   const read = readEnvironment(env)
   if (read === undefined) {
@@ -47,6 +58,26 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
     ])
   }
   return finish(read.raw, environmentSource, env, read.warnings)
+}
+
+/** Tells two texts apart without keeping them: they may hold credentials. */
+export function digestOf(text: string): string {
+  return hash('sha256', text, 'base64')
+}
+
+/**
+ * Reads the file that a configuration came from once more, whatever else is there now.
+ *
+ * @throws a ConfigError where it cannot be read
+ */
+export async function rereadFile(name: string, cwd: string): Promise<ConfigText> {
+  return { name, text: await readAgain(name, cwd) }
+}
+
+/** Loads the configuration from a file that was read. Rejects with a ConfigError that lists all problems. */
+export async function loadText({ name, text }: ConfigText, env: NodeJS.ProcessEnv): Promise<Loaded> {
+  const loaded = await parseConfig(text, { file: name, env })
+  return { ...loaded, warnings: [...loaded.warnings, ...ignoredVariables(env, name)] }
 }
 
 /** Loads the configuration from the text of a file. Rejects with a ConfigError that lists all problems. */

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { constants, open } from 'node:fs/promises'
-import { inspect } from 'node:util'
+import { inspect, isDeepStrictEqual } from 'node:util'
 import { CodedError } from '../errors.ts'
 
 /** Where a string comes from: written in the configuration itself, or named there and read at each use. */
@@ -46,6 +46,11 @@ export class StringSource {
     const value = Object.hasOwn(this.#env, spec.env) ? this.#env[spec.env] : undefined
     if (value === undefined) throw this.#unreadable('is not set', 'Set it, or name another place.')
     return this.#checked(value)
+  }
+
+  /** Whether the other one is written in the same way; what a variable or a file holds is not looked at. */
+  isWrittenAs(other: StringSource): boolean {
+    return this.#use === other.#use && isDeepStrictEqual(this.#spec, other.#spec)
   }
 
   /** The environment variable that it wants and that is not set. Nobody can set it while the process runs. */

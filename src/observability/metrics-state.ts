@@ -1,6 +1,7 @@
 import type { CallOutcome } from '../secrets/observer.ts'
 import type { SecretStatus } from '../secrets/reading.ts'
 import type { CounterCells, DurationCells, RouteCells } from './cells.ts'
+import type { ChangeCells } from './change-cells.ts'
 import type { ProxyCells } from './proxy-cells.ts'
 
 /**
@@ -18,6 +19,14 @@ export const cacheResults: readonly CacheResult[] = [
   'not_found',
   'bypass',
 ]
+
+/**
+ * How a change of the configuration ended. `unchanged`: it says what was in force already; `invalid`: it is wrong;
+ * `failed`: it is right and could not be applied, as where a port is taken. After the last two nothing has changed.
+ */
+export type ReloadOutcome = 'applied' | 'unchanged' | 'invalid' | 'failed'
+
+export const reloadOutcomes: readonly ReloadOutcome[] = ['applied', 'unchanged', 'invalid', 'failed']
 
 /** What is read from the cache at each scrape. */
 export interface MetricsSource {
@@ -53,10 +62,15 @@ export interface MetricsState {
   readonly providers: ReadonlyMap<string, ProviderCells>
   /** By template. */
   readonly routes: ReadonlyMap<string, RouteCells>
+  /** Of those who are told of changes. */
+  readonly changes: ChangeCells
   /** Of declared secrets, by name. */
   readonly rotations: CounterCells<string>
   /** Of all pattern secrets together: their names are the backend's, and too many for labels. */
   readonly patternRotations: number
-  /** Where the proxy is configured. */
+  /** Where the proxy is configured, or was since the start. */
   readonly proxy: ProxyCells | undefined
+  readonly reloads: CounterCells<ReloadOutcome>
+  /** When a configuration was last found to be right and in force, in milliseconds since the epoch. */
+  readonly lastReloadSuccess: number
 }

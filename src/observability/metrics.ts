@@ -1,8 +1,17 @@
+import type { ChangeKind } from '../secrets/change-feed.ts'
 import type { CallOutcome, SecretsObserver } from '../secrets/observer.ts'
 import { callOutcomes } from '../secrets/observer.ts'
 import { CounterCells, DurationCells, RouteCells } from './cells.ts'
-import type { CacheResult, MetricsSource, MetricsState, MetricsText, ProviderCells } from './metrics-state.ts'
-import { cacheResults } from './metrics-state.ts'
+import { ChangeCells } from './change-cells.ts'
+import type {
+  CacheResult,
+  MetricsSource,
+  MetricsState,
+  MetricsText,
+  ProviderCells,
+  ReloadOutcome,
+} from './metrics-state.ts'
+import { cacheResults, reloadOutcomes } from './metrics-state.ts'
 import type { ProxyCells } from './proxy-cells.ts'
 import type { PrometheusText } from './registry.ts'
 
@@ -14,6 +23,8 @@ export interface MetricsOptions {
   readonly cache: MetricsSource
   /** Where the proxy is configured. */
   readonly proxy?: ProxyCells | undefined
+  /** When the configuration was read at the start, in milliseconds since the epoch. */
+  readonly configuredAt?: number
 }
 
 /** A call to a backend takes from milliseconds on a LAN to its timeout: 5 s by default, and whoever sets more than a minute knows. */
@@ -31,9 +42,15 @@ export class Metrics
   readonly routes = new Map<string, RouteCells>()
   readonly reads = new CounterCells<CacheResult>(cacheResults)
   readonly providers = new Map<string, ProviderCells>()
+  readonly changes = new ChangeCells()
   readonly rotations = new CounterCells<string>()
   patternRotations = 0
-  readonly proxy: ProxyCells | undefined
+  /** Set when a proxy is configured first; from then on its counters stay, with or without it. */
+  proxy: ProxyCells | undefined
+  readonly reloads = new CounterCells<ReloadOutcome>(reloadOutcomes)
+  lastReloadSuccess: number
+  /** Providers that the configuration named once and does not any more. */
+  readonly #gone = new Set<string>()
   #text: Promise<PrometheusText> | undefined
   #rendering: Promise<MetricsText> | undefined
 
@@ -41,6 +58,7 @@ export class Metrics
     this.version = options.version
     this.cache = options.cache
     this.proxy = options.proxy
+    this.lastReloadSuccess = options.configuredAt ?? 0
     for (const provider of options.providers) this.#provider(provider)
   }
 
@@ -54,6 +72,50 @@ export class Metrics
     this.reads.increase(result)
   }
 
+  /** A change of the configuration ended, at a time in milliseconds since the epoch. */
+  reloaded(outcome: ReloadOutcome, at: number): void {
+    this.reloads.increase(outcome)
+    if (outcome === 'applied' || outcome === 'unchanged') this.lastReloadSuccess = at
+  }
+
+  /**
+   * Another configuration is in force. What was counted of a provider that it does not name is shown no longer.
+   *
+   * @param replaced providers that begin anew under the name that they had
+   */
+  providersChanged(names: readonly string[], replaced: readonly string[]): void {
+    for (const name of this.providers.keys()) {
+      if (names.includes(name)) continue
+      this.providers.delete(name)
+      this.#gone.add(name)
+    }
+    for (const name of names) {
+      this.#gone.delete(name)
+      this.#provider(name)
+    }
+    for (const name of replaced) this.#provider(name).breakerOpen = undefined
+  }
+
+  /** Requests that wait for a change have become this many more or fewer. */
+  waiting(difference: 1 | -1): void {
+    this.changes.waiting += difference
+  }
+
+  /** Open event streams have become this many more or fewer. */
+  eventStreams(difference: 1 | -1): void {
+    this.changes.streams += difference
+  }
+
+  /** An event stream was ended because its reader was too slow. */
+  eventStreamDropped(): void {
+    this.changes.dropped += 1
+  }
+
+  /** Something happened to a secret that event streams tell of. */
+  changed({ event }: { event: ChangeKind }): void {
+    this.changes.events.increase(event)
+  }
+
   /** A call to a provider ended. */
   called({
     provider,
@@ -64,7 +126,8 @@ export class Metrics
     outcome: CallOutcome
     durationMs: number
   }): void {
-    const cells = this.#provider(provider)
+    const cells = this.#present(provider)
+    if (cells === undefined) return
     cells.outcomes.increase(outcome)
     cells.durations.observe(durationMs)
     // A backend that refuses or throttles is up; what it says is in the outcomes.
@@ -77,11 +140,12 @@ export class Metrics
   }
 
   breakerChanged({ provider, cause, open }: Parameters<SecretsObserver['breakerChanged']>[0]): void {
-    this.#provider(provider).breakerOpen = open ? cause : undefined
+    const cells = this.#present(provider)
+    if (cells !== undefined) cells.breakerOpen = open ? cause : undefined
   }
 
   listShrank({ provider, believed }: Parameters<SecretsObserver['listShrank']>[0]): void {
-    this.#provider(provider).shrunkLists.increase(believed ? 'believed' : 'doubted')
+    this.#present(provider)?.shrunkLists.increase(believed ? 'believed' : 'doubted')
   }
 
   /** Loads the metrics library ahead of the first scrape and begins to watch the event loop and the collector. */
@@ -106,6 +170,11 @@ export class Metrics
   #loaded(): Promise<PrometheusText> {
     this.#text ??= import('./registry.ts').then(({ PrometheusText }) => new PrometheusText(this))
     return this.#text
+  }
+
+  /** A call that was under way when its provider was removed must not bring the provider back. */
+  #present(name: string): ProviderCells | undefined {
+    return this.#gone.has(name) ? undefined : this.#provider(name)
   }
 
   #provider(name: string): ProviderCells {

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client'
 import type { SecretStatus } from '../secrets/reading.ts'
 import { secretStates } from '../secrets/reading.ts'
+import { changeMetrics } from './change-metrics.ts'
 import type { MetricsSource, MetricsState, MetricsText } from './metrics-state.ts'
 import { PreparedHistogram } from './prepared-histogram.ts'
 import { proxyMetrics } from './proxy-metrics.ts'
@@ -26,9 +27,12 @@ const eventLoopUtilizationTimeout = 3_600_000
 /** The metrics as Prometheus reads them. Every number is read from its source at the scrape. */
 export class PrometheusText {
   readonly #registry = new Registry()
+  readonly #metrics: MetricsState
   readonly #declared: DeclaredSecrets
+  #showsProxy = false
 
   constructor(metrics: MetricsState) {
+    this.#metrics = metrics
     collectDefaultMetrics({
       register: this.#registry,
       eventLoopMonitoringPrecision,
@@ -42,11 +46,18 @@ export class PrometheusText {
     providers(registers, metrics)
     cache(registers, metrics)
     requests(registers, metrics)
-    if (metrics.proxy !== undefined) proxyMetrics(registers, metrics.proxy)
+    changeMetrics(registers, metrics.changes)
+    reloads(registers, metrics)
   }
 
   async render(): Promise<MetricsText> {
     this.#declared.look()
+    const { proxy } = this.#metrics
+    // A change of the configuration may bring a proxy when the first scrapes are long over.
+    if (proxy !== undefined && !this.#showsProxy) {
+      this.#showsProxy = true
+      proxyMetrics([this.#registry], proxy)
+    }
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() }
   }
 }
@@ -209,6 +220,27 @@ function cache(registers: Registry[], metrics: MetricsState): void {
     registers,
     collect() {
       this.set(metrics.cache.stats().bytes)
+    },
+  })
+}
+
+function reloads(registers: Registry[], metrics: MetricsState): void {
+  new Counter({
+    name: 'sidekeep_config_reload_total',
+    help: 'Changes of the configuration while the sidecar ran, by how they ended; after invalid and failed nothing has changed.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [outcome, count] of metrics.reloads.entries()) this.inc({ outcome }, count)
+    },
+  })
+  new Gauge({
+    name: 'sidekeep_config_last_reload_success_timestamp_seconds',
+    help: 'When a configuration was last read, found right and in force; the start is the first time.',
+    registers,
+    collect() {
+      this.set(metrics.lastReloadSuccess / 1_000)
     },
   })
 }

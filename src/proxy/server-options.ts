@@ -29,15 +29,21 @@ function refuseToCompile(): never {
   throw new Error('the proxy validates and serialises nothing')
 }
 
-export function serverOptions({ connect, headers, idle }: ProxyConfig['timeouts']) {
+/**
+ * How long a connection may be on which nothing moves in either direction, in milliseconds. Longer than the application
+ * may be silent, so that what it cuts is a client that neither sends nor reads.
+ */
+export function idleTimeout({ connect, headers, idle }: ProxyConfig['timeouts']): number {
+  return connect + Math.max(headers, idle) + 5_000
+}
+
+export function serverOptions(timeouts: ProxyConfig['timeouts']) {
   return {
     logger: false,
     keepAliveTimeout,
     // An upload may take as long as it moves.
     requestTimeout: 0,
-    // A connection on which nothing moves in either direction. Longer than the application may be silent, so that what
-    // it cuts is a client that neither sends nor reads.
-    connectionTimeout: connect + Math.max(headers, idle) + 5_000,
+    connectionTimeout: idleTimeout(timeouts),
     // `inadmissible` answers a missing Host with a problem document; Node's own answer is empty.
     http: { headersTimeout, maxHeaderSize, connectionsCheckingInterval, requireHostHeader: false },
     exposeHeadRoutes: false,

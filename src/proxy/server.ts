@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import Fastify from 'fastify'
 import type { Logger } from 'pino'
@@ -14,7 +15,8 @@ import { saneRequestId } from './headers.ts'
 import { Limiter } from './limits/limiter.ts'
 import { malformed } from './malformed.ts'
 import type { ProxyObserver } from './observer.ts'
-import { addHandler, serverOptions } from './server-options.ts'
+import { addHandler, idleTimeout, serverOptions } from './server-options.ts'
+import type { Upstream } from './upstream.ts'
 import { openUpstream } from './upstream.ts'
 
 export interface ProxyDeps {
@@ -32,6 +34,20 @@ export interface ProxyServer {
    * with `withinMs`, in milliseconds, what is still open after that time is cut.
    */
   close(options?: { withinMs?: number }): Promise<void>
+  /**
+   * Makes ready to go on with another configuration, whose `listen` is not looked at. Its commit neither waits nor
+   * fails, and cuts nothing: requests under way end as they began. What clients owe to a limit whose key, rate and burst
+   * stay is kept, the debts of other limits are forgotten.
+   */
+  prepare(config: ProxyConfig): { commit(): void; abandon(): Promise<void> }
+}
+
+/** What a configuration decides of the way of a request. */
+interface Way {
+  readonly config: ProxyConfig
+  readonly upstream: Upstream
+  readonly addresses: ClientAddresses
+  readonly limiter: Limiter
 }
 
 /** RFC 9457 leaves problem types to registries; this one is of the IETF's draft on RateLimit headers. */
@@ -39,16 +55,23 @@ const quotaExceeded = 'https://iana.org/assignments/http-problem-types#quota-exc
 
 /** The reverse proxy before the application: who may pass, how often, and the way through. Knows no process. */
 export function createProxy({ config, log, clock, observer }: ProxyDeps): ProxyServer {
-  const upstream = openUpstream(config)
-  const addresses = new ClientAddresses(config.trustedProxies)
-  const limiter = new Limiter({ limits: config.limits, exempt: config.exempt, observer })
+  let way: Way = {
+    config,
+    upstream: openUpstream(config),
+    addresses: new ClientAddresses(config.trustedProxies),
+    limiter: new Limiter({ limits: config.limits, exempt: config.exempt, observer }),
+  }
+  /** Connections to where the application was, or by timeouts that were: they end with the requests on them. */
+  const former = new Set<Upstream>()
   const app: FastifyInstance = Fastify({
     ...serverOptions(config.timeouts),
     clientErrorHandler: (error, socket) => malformed(error, socket, connections.last(socket), observer),
   })
   const connections = new Connections(app.server, clock)
   const deps = {
-    upstream,
+    get upstream() {
+      return way.upstream
+    },
     clock,
     observer,
     failures: new FailureReport({ log, clock, observer }),
@@ -76,6 +99,7 @@ export function createProxy({ config, log, clock, observer }: ProxyDeps): ProxyS
       return
     }
     const peer = request.socket.remoteAddress
+    const { addresses, limiter } = way
     const client = addresses.find(peer, forwardedFor(request))
     const source = { client: addressKey(client.address), headers: request.headers }
     const ruling = limiter.rule(pathOf(target), source, clock.now())
@@ -96,7 +120,32 @@ export function createProxy({ config, log, clock, observer }: ProxyDeps): ProxyS
       if (requests > 0)
         log.warn({ requests }, 'requests under way to the application were cut at the deadline')
       await app.close()
-      await upstream.pool.destroy()
+      await Promise.all([way.upstream, ...former].map(({ pool }) => pool.destroy()))
+    },
+    prepare(next) {
+      const before = way
+      const isSameUpstream =
+        next.upstream === before.config.upstream && isDeepStrictEqual(next.timeouts, before.config.timeouts)
+      const after: Way = {
+        config: next,
+        upstream: isSameUpstream ? before.upstream : openUpstream(next),
+        addresses: new ClientAddresses(next.trustedProxies),
+        limiter: before.limiter.successor(next),
+      }
+      return {
+        commit() {
+          way = after
+          if (isSameUpstream) return
+          app.server.setTimeout(idleTimeout(next.timeouts))
+          former.add(before.upstream)
+          // Takes no new request and waits for the last of those under way.
+          const forget = (): boolean => former.delete(before.upstream)
+          before.upstream.pool.close().then(forget, forget)
+        },
+        async abandon() {
+          if (!isSameUpstream) await after.upstream.pool.destroy()
+        },
+      }
     },
   }
 }

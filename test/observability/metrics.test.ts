@@ -3,7 +3,7 @@ import t from 'tap'
 import { createMetrics } from '../../src/observability/metrics.ts'
 import { ProviderError } from '../../src/secrets/provider.ts'
 import type { World } from '../api/support/world.ts'
-import { createWorld } from '../api/support/world.ts'
+import { createWorld, pause } from '../api/support/world.ts'
 
 /** The samples of a scrape, by name and labels as they are written. */
 async function scrape(world: World): Promise<Map<string, number>> {
@@ -34,6 +34,12 @@ t.test('the metrics that dashboards and alerts rely on are there from the first 
     'sidekeep_cache_bytes',
     'sidekeep_api_requests_total',
     'sidekeep_api_request_duration_seconds',
+    'sidekeep_waiting_requests',
+    'sidekeep_event_streams',
+    'sidekeep_event_streams_dropped_total',
+    'sidekeep_events_total',
+    'sidekeep_config_reload_total',
+    'sidekeep_config_last_reload_success_timestamp_seconds',
     'process_cpu_seconds_total',
     'process_resident_memory_bytes',
     'nodejs_eventloop_lag_seconds',
@@ -68,11 +74,13 @@ t.test('calls to providers are counted by outcome, and show whether the provider
   t.equal(before.get(outcome('unavailable')), 0, 'shown before it happens')
   t.equal(before.get('sidekeep_provider_up{provider="memory"}'), 1)
   world.provider.failure = new ProviderError('unavailable', 'refused', 'memory refused')
+  await pause(world)
   await world.refresher.refresh('db-password')
   const down = await scrape(world)
   t.equal(down.get(outcome('unavailable')), 1)
   t.equal(down.get('sidekeep_provider_up{provider="memory"}'), 0)
   world.provider.failure = new ProviderError('denied', 'denied', 'memory denied')
+  await pause(world)
   await world.refresher.refresh('db-password')
   const denied = await scrape(world)
   t.equal(denied.get('sidekeep_provider_up{provider="memory"}'), 1, 'a backend that refuses is up')
@@ -89,6 +97,7 @@ t.test('rotations are counted for declared secrets by name, and for pattern secr
   ] as const) {
     world.provider.values.set(key, value)
   }
+  await pause(world)
   await world.refresher.refreshAll()
   const samples = await scrape(world)
   t.equal(samples.get('sidekeep_secret_rotations_total{secret="db-password"}'), 1)

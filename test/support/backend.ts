@@ -28,6 +28,10 @@ export interface BackendOptions {
   readonly tls?: ServerCertificate
   /** What the bearer token has to be; without it, any or none is accepted. */
   readonly token?: string
+  /** The address to listen on. Default: 127.0.0.1. */
+  readonly host?: string
+  /** Default: any that is free. */
+  readonly port?: number
   readonly secrets?: Iterable<readonly [name: string, item: BackendItem | string]>
 }
 
@@ -46,17 +50,21 @@ export async function startBackend(t: Test, options: BackendOptions = {}): Promi
 export class Backend {
   readonly secrets: Map<string, BackendItem>
   token: string | undefined
+  /** Where the next `start` listens. */
+  host: string
   /** Answers instead of the protocol, where it is set. */
   handler: Handler | undefined
   /** What came, oldest first. */
   readonly requests: BackendRequest[] = []
-  readonly #tls: ServerCertificate | undefined
+  #tls: ServerCertificate | undefined
   readonly #sockets = new Set<Socket>()
-  #server: http.Server | undefined
-  #port = 0
+  #server: http.Server | https.Server | undefined
+  #port: number
 
-  constructor({ tls, token, secrets = [] }: BackendOptions) {
+  constructor({ tls, token, host = '127.0.0.1', port = 0, secrets = [] }: BackendOptions) {
     this.#tls = tls
+    this.host = host
+    this.#port = port
     this.token = token
     this.secrets = new Map(
       [...secrets].map(([name, item]) => [name, typeof item === 'string' ? { value: item } : item]),
@@ -68,7 +76,7 @@ export class Backend {
   }
 
   get origin(): string {
-    return `${this.#tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`
+    return `${this.#tls === undefined ? 'http' : 'https'}://${this.host}:${this.#port}`
   }
 
   get url(): string {
@@ -91,7 +99,7 @@ export class Backend {
       socket.on('error', () => {}).once('close', () => this.#sockets.delete(socket))
     })
     server.on('tlsClientError', () => {})
-    server.listen(this.#port, '127.0.0.1')
+    server.listen(this.#port, this.host)
     await once(server, 'listening')
     this.#server = server
     const address: AddressInfo | string | null = server.address()
@@ -109,6 +117,12 @@ export class Backend {
     await closed
   }
 
+  /** Shows another certificate to whoever connects from now on. Only for a backend that speaks TLS. */
+  present(tls: ServerCertificate): void {
+    this.#tls = tls
+    if (this.#server instanceof https.Server) this.#server.setSecureContext(tls)
+  }
+
   /** Resolves when no connection is open any more. */
   async drained(): Promise<void> {
     await Promise.all([...this.#sockets].map((socket) => once(socket, 'close')))
@@ -119,10 +133,11 @@ export class Backend {
     if (this.handler !== undefined) this.handler(request, response)
     else if (this.token !== undefined && request.headers.authorization !== `Bearer ${this.token}`) {
       answer(401, 'CANARY-in-the-answer-to-a-wrong-token')(request, response)
-    } else this.#serve(request, response)
+    } else this.serve(request, response)
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse): void {
+  /** Answers by the protocol, whatever `handler` says: for a handler that misbehaves to some requests alone. */
+  serve(request: IncomingMessage, response: ServerResponse): void {
     const [, kind, ...rest] = (request.url ?? '').split('?')[0]?.split('/') ?? []
     const name = rest.map(decodeURIComponent).join('/')
     const item = this.secrets.get(name)

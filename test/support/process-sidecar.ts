@@ -89,8 +89,10 @@ export class SidecarProcess {
     return secrets.find((secret) => secret.name === name)
   }
 
+  /** As the start told it, or the last change of the configuration that moved a listener. */
   #address(listener: string): string {
-    const address = this.logged('sidekeep started')[0]?.[listener]
+    const told = [...this.logged('sidekeep started'), ...this.logged('the configuration was applied')]
+    const address = told.findLast((line) => line[listener] !== undefined)?.[listener]
     if (typeof address !== 'string') throw new Error(`the log names no address of ${listener}`)
     return address
   }

@@ -53,11 +53,20 @@ export class VirtualClock implements Clock {
     const end = this.#now + ms
     await settle()
     for (let due = this.#take(end); due !== undefined; due = this.#take(end)) {
-      this.#move(due.at)
+      // After a suspension it is late, and the clock does not go back for it.
+      this.#move(Math.max(due.at, this.#now))
       due.fn()
       await settle()
     }
     this.#move(end)
+  }
+
+  /**
+   * Moves both clocks by `ms` and runs no timer, as a suspended process or machine sees it. What became due meanwhile
+   * runs at the next `advance`, late.
+   */
+  suspend(ms: number): void {
+    this.#move(this.#now + ms)
   }
 
   /** Moves the wall clock alone, as an administrator or NTP does. */

@@ -56,7 +56,8 @@ export const log = section({
     example: 'debug',
   }),
   format: option(z.prefault(z.enum(['auto', 'json', 'pretty']), 'auto'), {
-    description: 'How lines are written. `auto` is `pretty` on a terminal, else `json`.',
+    description:
+      'How lines are written. `auto` is `pretty` on a terminal, else `json`. A change takes effect at the next start.',
     example: 'json',
   }),
 })

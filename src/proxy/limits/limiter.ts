@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { isDeepStrictEqual } from 'node:util'
 import type { LimitConfig, LimitKey } from '../../config/schema.ts'
 import { CodedError } from '../../errors.ts'
 import type { ProxyObserver } from '../observer.ts'
@@ -43,6 +44,8 @@ export interface LimiterOptions {
   readonly observer: ProxyObserver
   /** Keys that each limit remembers. */
   readonly capacity?: number
+  /** The limits until now: what is owed to one that stays the same is still owed. */
+  readonly former?: readonly Limit[]
 }
 
 const unlimited: Ruling = { headers: [] }
@@ -61,15 +64,36 @@ export class Limiter {
   readonly #exactly: ReadonlySet<string>
   readonly #prefixes: readonly string[]
   readonly #observer: ProxyObserver
+  readonly #capacity: number
 
-  constructor({ limits, exempt, observer, capacity = defaultCapacity }: LimiterOptions) {
+  constructor({ limits, exempt, observer, capacity = defaultCapacity, former = [] }: LimiterOptions) {
+    this.#capacity = capacity
     this.#limits = limits.map(({ name, mode, key, rate, burst }) => {
-      return { name, mode, key, quota: quotaOf(rate, burst), table: new TatTable(capacity) }
+      const quota = quotaOf(rate, burst)
+      const same = former.find(
+        (limit) =>
+          limit.name === name && isDeepStrictEqual(limit.key, key) && isDeepStrictEqual(limit.quota, quota),
+      )
+      return { name, mode, key, quota, table: same?.table ?? new TatTable(capacity) }
     })
     this.#policies = policyHeader(this.#limits.filter(isEnforced))
     this.#exactly = new Set(exempt.filter((path) => !path.endsWith('*')))
     this.#prefixes = exempt.filter((path) => path.endsWith('*')).map((path) => path.slice(0, -1))
     this.#observer = observer
+  }
+
+  /**
+   * The limits of another configuration in place of these. Only one of the two may be asked from then on: they share
+   * what is owed to the limits that stay.
+   */
+  successor({ limits, exempt }: Pick<LimiterOptions, 'limits' | 'exempt'>): Limiter {
+    return new Limiter({
+      limits,
+      exempt,
+      observer: this.#observer,
+      capacity: this.#capacity,
+      former: this.#limits,
+    })
   }
 
   /**
