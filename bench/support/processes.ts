@@ -42,12 +42,15 @@ export async function startProvider(count: number, size: number): Promise<{ url:
 }
 
 /** Runs the bundle against a provider until it is ready. */
-export async function startSidecar(providerUrl: string): Promise<Running> {
+export async function startSidecar(
+  providerUrl: string,
+  { maxConnections = 1_024 }: { readonly maxConnections?: number } = {},
+): Promise<Running> {
   const folder = await mkdtemp(join(tmpdir(), 'sidekeep-bench-'))
   const config = join(folder, 'sidekeep.yaml')
   await writeFile(
     config,
-    `api: { listen: "127.0.0.1:0" }
+    `api: { listen: "127.0.0.1:0", maxConnections: ${maxConnections} }
 providers: { bench: { type: http, url: "${providerUrl}", maxBody: 64MiB, maxSecrets: 20000 } }
 secrets: { "*": { provider: bench, refresh: 1h, required: true } }
 cache: { maxEntries: 20000, maxBytes: 256MiB }

@@ -202,6 +202,8 @@ t.test('the bundle keeps secrets of an HTTPS backend through its outage and its 
     ])
     t.strictSame(story.slice(-2), ['stopping', 'stopped'])
     t.strictSame([...new Set(story)].sort(), [
+      'circuit breaker is closed',
+      'circuit breaker is open',
       'ready: all required secrets are held',
       'refresh failed',
       'refresh recovered',
