@@ -15,7 +15,8 @@ import type { Entry } from './entry.ts'
 import type { Held } from './lease-times.ts'
 import { leaseNeed, renewable } from './lease-times.ts'
 import type { Lease, ProviderError } from './provider.ts'
-import type { Match, Rules } from './rules.ts'
+import type { SecretState } from './reading.ts'
+import type { Match, Rule, Rules } from './rules.ts'
 import type { Unit } from './unit.ts'
 
 /** Calls for leases leave each other this pause at the least, in milliseconds, however short the leases are. */
@@ -30,7 +31,7 @@ const expiringShare = 0.25
 interface Standing {
   /** The shortest refresh interval, ttl or lease of its secrets, in milliseconds. */
   readonly intervalMs: number
-  /** A declared secret of it was never loaded, or has expired: somebody is refused it. */
+  /** A declared secret of it was never loaded, has expired, or is required and missing: somebody is refused it. */
   readonly isAwaited: boolean
   /** When the first of its values expires that has not yet, on the monotonic clock; infinite where none is held. */
   readonly endsAt: number
@@ -141,7 +142,7 @@ export class Planner {
       intervalMs = Math.min(intervalMs, lifeOf(entry?.held) ?? rule.refreshMs)
       if (entry === undefined) continue
       const state = entry.state(now)
-      if (entry.declared && (state === 'not-loaded' || state === 'expired')) isAwaited = true
+      if (entry.declared && isMissed(state, entry.match.rule)) isAwaited = true
       const { held } = entry
       if (held !== undefined && state !== 'expired')
         endsAt = Math.min(endsAt, held.confirmedAt + held.servedMs)
@@ -165,6 +166,11 @@ export class Planner {
 /** A lease is renewed by its key, so what a list brings is fetched again instead. */
 function canRenew(unit: Unit): boolean {
   return unit.key !== undefined && unit.source.renews
+}
+
+/** Whether somebody is refused it who counts on it. One that is missing may be meant to be, unless it is required. */
+function isMissed(state: SecretState, rule: Rule): boolean {
+  return state === 'not-loaded' || state === 'expired' || (state === 'missing' && rule.required)
 }
 
 function lifeOf(held: Held | undefined): number | undefined {

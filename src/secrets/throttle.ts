@@ -1,10 +1,7 @@
-import { longestRetryAfter } from './backoff.ts'
+import { longestRetryAfter, pauseWhenThrottled } from './backoff.ts'
 import type { Clock } from './clock.ts'
 import { ProviderError } from './provider.ts'
 import { Refusals } from './refusals.ts'
-
-/** For how long a provider is left alone that asks for fewer calls and does not say for how long, in milliseconds. */
-const pauseWhenThrottled = 1_000
 
 /** A provider that asked for fewer calls gets none before its time, for whichever key. */
 export class Throttle {

@@ -331,3 +331,18 @@ t.test('a list is asked for at the pace of the shortest interval that it serves'
   await clock.advance(minute)
   for (const gap of gaps(backend.times).slice(1)) t.equal(gap, 9_000)
 })
+
+t.test(
+  'a required secret that is missing is asked for at least every 30 s, one that is not every 5 min',
+  async (t) => {
+    for (const [required, longest] of [
+      [true, 30 * second],
+      [false, 5 * minute],
+    ] as const) {
+      const rules = [ruleOf('db', { required, refreshMs: hour, maxStaleMs: day })]
+      const { clock, backend } = start(t, missing, { rules, random: () => 1 - 2 ** -53 })
+      await clock.advance(day)
+      t.equal(Math.round(Math.max(...gaps(backend.times))), longest)
+    }
+  },
+)
