@@ -34,7 +34,7 @@ interface Measured {
 }
 
 execFileSync(process.execPath, [fileURLToPath(new URL('../scripts/build.ts', import.meta.url))])
-const measured = [await measure(await startPeer()), await measure(await startOurs(Math.ceil(waiters * 1.2)))]
+const measured = [await measure(await startPeer()), await measure(await startOurs(Math.ceil(waiters * 1.4)))]
 const report = tableOf(measured)
 process.stdout.write(`${report}\n`)
 if (values.write === true) writeSection(new URL('../docs/performance.md', import.meta.url), 'waiters', report)

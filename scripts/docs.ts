@@ -10,6 +10,7 @@ import {
   type JsonSchema,
   typeMark,
 } from '../src/config/json-schema.ts'
+import { fixedBoundsText } from './lib/fixed-bounds.ts'
 
 const root = new URL('../', import.meta.url)
 
@@ -117,7 +118,7 @@ empty, \`.\` or \`..\`. With one \`*\` it is a **pattern**, where \`*\` matches 
 /** The files to write, by their path from the root of the repository. */
 export function renderDocs(): Map<string, string> {
   return new Map([
-    ['docs/configuration.md', `${introduction}\n${reference()}`],
+    ['docs/configuration.md', `${introduction}\n${reference()}\n${fixedBoundsText()}`],
     ['docs/sidekeep.schema.json', configJsonSchemaText()],
   ])
 }

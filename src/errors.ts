@@ -7,8 +7,7 @@ const table = {
   SIDEKEEP_SECRET_NOT_FOUND: {
     status: 404,
     title: 'Secret not found',
-    message:
-      'There is no secret named "%s" here: either no rule of the configuration names it, or its provider does not have it.',
+    message: 'There is no secret named "%s" here: %s.',
   },
   SIDEKEEP_SECRET_NOT_LOADED: {
     status: 503,
@@ -100,13 +99,13 @@ const table = {
     status: 503,
     title: 'Too many callers wait',
     message:
-      'More than %s callers wait for changes already. Ask without waiting, or raise api.maxWaiters. A single event stream (/v1/events) serves for many secrets.',
+      'As many callers as may (%s) wait for changes already. Ask without waiting, or raise %s. A single event stream (/v1/events) serves for many secrets.',
   },
   SIDEKEEP_TOO_MANY_EVENT_STREAMS: {
     status: 503,
     title: 'Too many event streams',
     message:
-      'More than %s event streams are open already. Share one for many secrets, or raise api.maxEventStreams.',
+      'As many event streams as may be (%s) are open already. Share one for many secrets, or raise %s.',
   },
   SIDEKEEP_SHUTTING_DOWN: {
     status: 503,

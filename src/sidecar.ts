@@ -18,7 +18,7 @@ import { createProvider } from './providers/registry.ts'
 import type { Changes } from './reload/changes.ts'
 import { changesBetween } from './reload/changes.ts'
 import type { Clock, Random } from './secrets/clock.ts'
-import { systemClock } from './secrets/clock.ts'
+import { pause, systemClock } from './secrets/clock.ts'
 import type { Refresher } from './secrets/refresher.ts'
 
 export type { Addresses } from './parts/listeners.ts'
@@ -176,7 +176,7 @@ export class Sidecar {
       const { linger } = this.#config.shutdown
       if (linger > 0 && this.#listeners.apiIsOpen) {
         this.stage = 'linger'
-        await this.#wait(linger)
+        await pause(this.#clock, linger).over
       }
       await this.#closeAll()
     })
@@ -237,12 +237,6 @@ export class Sidecar {
     await opsClosed
     this.#heart.cache.close()
     this.stage = 'stopped'
-  }
-
-  #wait(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#clock.setTimer(resolve, ms)
-    return promise
   }
 
   #checkReady(): void {

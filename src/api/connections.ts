@@ -36,7 +36,7 @@ export class Connections {
   readonly #beyond = new Set<Socket>()
   /** Those on which no head of a request has arrived in full, the oldest first. */
   readonly #unheard = new Set<Socket>()
-  /** The answer, given or not, to the request that was begun last on a connection. */
+  /** The answer, given or not, to the request that was handled last on a connection. */
   readonly #last = new WeakMap<Socket, ServerResponse>()
   /** While closing, when an answer was first found to be written and still on its way to the caller. */
   readonly #readSince = new WeakMap<ServerResponse, number>()
@@ -79,6 +79,11 @@ export class Connections {
 
   isBeyond(socket: Socket): boolean {
     return this.#beyond.size > 0 && this.#beyond.has(socket)
+  }
+
+  /** The answer, given or not, to the request that was handled last on a connection. */
+  lastOn(socket: Socket): ServerResponse | undefined {
+    return this.#last.get(socket)
   }
 
   /**

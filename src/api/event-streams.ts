@@ -5,6 +5,7 @@ import type { Timer } from '../secrets/clock.ts'
 import { changeFrame, greeting, heartbeat, position, resetFrame } from './event-frames.ts'
 import type { Frame } from './event-stream.ts'
 import { EventStream, frameOf } from './event-stream.ts'
+import type { KeptConnections } from './kept-connections.ts'
 import type { NameFilter } from './name-filter.ts'
 import type { ApiDeps } from './ports.ts'
 import type { ApiRequest } from './respond.ts'
@@ -12,10 +13,11 @@ import { whenClosed } from './socket-end.ts'
 
 /** How often a stream shows that it lives, in milliseconds. */
 export const heartbeatInterval = 15_000
-/** When a refused client may come again, in milliseconds. */
-const retryAfterMs = 1_000
 
-type StreamsDeps = Pick<ApiDeps, 'changes' | 'clock' | 'metrics' | 'log' | 'config'>
+interface StreamsDeps extends Pick<ApiDeps, 'changes' | 'clock' | 'metrics' | 'log' | 'config'> {
+  /** The connections that are kept for long on the same listener. */
+  readonly kept: KeptConnections
+}
 
 interface Open {
   readonly stream: EventStream
@@ -43,9 +45,9 @@ export class EventStreams {
    */
   admit(): void {
     if (this.#closed) throw new CodedError('SIDEKEEP_SHUTTING_DOWN')
-    const { maxEventStreams } = this.#deps.config
-    if (this.#open.size < maxEventStreams) return
-    throw new CodedError('SIDEKEEP_TOO_MANY_EVENT_STREAMS', [maxEventStreams], { retryAfterMs })
+    const { config, kept } = this.#deps
+    const bound = { count: this.#open.size, most: config.maxEventStreams, option: 'api.maxEventStreams' }
+    kept.admit('SIDEKEEP_TOO_MANY_EVENT_STREAMS', bound)
   }
 
   /**
@@ -63,6 +65,7 @@ export class EventStreams {
     const stream = new EventStream(response, this.#backlog(wants, lastEventId))
     const open = { stream, wants, request }
     this.#open.add(open)
+    this.#deps.kept.began()
     this.#deps.metrics.eventStreams(1)
     whenClosed(request.raw.socket, () => this.#closedBy(open))
     if (this.#open.size === 1) this.#begin()
@@ -91,6 +94,7 @@ export class EventStreams {
 
   #closedBy(open: Open): void {
     this.#open.delete(open)
+    this.#deps.kept.ended()
     this.#deps.metrics.eventStreams(-1)
     if (this.#open.size > 0) return
     this.#unsubscribe?.()

@@ -18,6 +18,7 @@ export function explained(explanation: Explanation, waiters: number) {
     version: explanation.version ?? null,
     ageSeconds: explanation.ageMs === undefined ? null : wholeSeconds(explanation.ageMs),
     refreshSeconds: explanation.refreshMs / 1_000,
+    freshSeconds: explanation.freshMs / 1_000,
     maxStaleSeconds: explanation.maxStaleMs / 1_000,
     lease: lease === undefined ? null : { renewable: lease.renewable, endsAt: timestamp(lease.endsAt) },
     fetchedAt: timestamp(explanation.fetchedAt),

@@ -32,7 +32,10 @@ export function wholeSeconds(ms: number): number {
   return Math.max(0, Math.floor(ms / 1_000))
 }
 
+/** The last moment that a `Date` can tell: what lies beyond, as the end of a lease for ever, counts as that. */
+const lastMoment = 8.64e15
+
 /** RFC 3339, from milliseconds since the epoch. */
 export function timestamp(ms: number | undefined): string | null {
-  return ms === undefined ? null : new Date(ms).toISOString()
+  return ms === undefined ? null : new Date(Math.min(ms, lastMoment)).toISOString()
 }

@@ -76,9 +76,9 @@ export interface ApiConfig {
   readonly refreshTimeout: number
   /** How long a caller may wait for a change at the most, in milliseconds. */
   readonly maxWait: number
-  /** How many callers may wait for changes at once. */
+  /** How many callers may wait for changes at once, as far as `KeptConnections` lets them. */
   readonly maxWaiters: number
-  /** How many event streams may be open at once. */
+  /** How many event streams may be open at once, as far as `KeptConnections` lets them. */
   readonly maxEventStreams: number
 }
 

@@ -3,8 +3,17 @@ import type { ProviderError } from '../secrets/provider.ts'
 import type { Reading, RefreshResult } from '../secrets/reading.ts'
 import { wholeSeconds } from './item.ts'
 
+/** Readers are not told which, so that a name says nothing of what there is. */
+const eitherWay = 'either no rule of the configuration names it, or its provider does not have it'
+
+/** There is nothing to read. */
 export function notFound(name: string): CodedError {
-  return new CodedError('SIDEKEEP_SECRET_NOT_FOUND', [name])
+  return new CodedError('SIDEKEEP_SECRET_NOT_FOUND', [name, eitherWay])
+}
+
+/** There is nothing to explain: what a provider does not have is explained as well. */
+export function notNamed(name: string): CodedError {
+  return new CodedError('SIDEKEEP_SECRET_NOT_FOUND', [name, 'no rule of the configuration names it'])
 }
 
 /** Why a reading has no value to serve. */

@@ -5,6 +5,8 @@ import { EventStreams } from './event-streams.ts'
 import { Failures } from './failures.ts'
 import type { Check } from './guard.ts'
 import { createDoor, createOpsDoor } from './guard.ts'
+import { KeptConnections } from './kept-connections.ts'
+import { handleInTurn } from './pipelines.ts'
 import type { ApiDeps, OpsDeps } from './ports.ts'
 import { limitRefreshes } from './refresh-limit.ts'
 import { notJson } from './rejection.ts'
@@ -41,7 +43,8 @@ export function createOps(deps: OpsDeps): FastifyInstance {
 
 /** All routes of the api listener. */
 export function apiRoutes(deps: ApiDeps): Route[] {
-  const waiters = new Waiters(deps)
+  const kept = new KeptConnections(deps.config)
+  const waiters = new Waiters({ ...deps, kept })
   const routes = [
     secretsRoute(deps.cache),
     secretRoute(deps, waiters),
@@ -49,7 +52,7 @@ export function apiRoutes(deps: ApiDeps): Route[] {
     refreshSecretRoute(deps),
     rejectSecretRoute(deps),
     explainSecretRoute(deps.refresher, waiters),
-    eventsRoute(new EventStreams(deps)),
+    eventsRoute(new EventStreams({ ...deps, kept })),
     ...opsRoutes(deps),
   ]
   const { version, config } = deps
@@ -88,6 +91,7 @@ function createListener(deps: OpsDeps, { routes, makeDoor, longestWait }: Listen
   failures.guardWith(door)
   // `Expect: 100-continue` is Node's; of anything else nothing is expected (RFC 9110, section 10.1.1).
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  handleInTurn(app.server, (socket) => connections.lastOn(socket))
   app.decorate('exchange', { clock: deps.clock, connections, unmatched })
   app.decorate('reconfigured', () => {
     connections.limit(deps.config.maxConnections)

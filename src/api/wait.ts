@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { parseDuration } from '../config/quantities.ts'
 import { CodedError } from '../errors.ts'
 import type { Reading } from '../secrets/reading.ts'
+import { wantsFetch } from '../secrets/reading.ts'
 import type { ApiConfig, ApiDeps } from './ports.ts'
 import { preferredWait } from './prefer.ts'
 import type { ApiRequest } from './respond.ts'
@@ -36,11 +37,6 @@ export function waitAsked(
   if (seconds === undefined) return undefined
   const applied = Math.min(seconds, Math.floor(maxWait / 1_000))
   return { ms: applied * 1_000, headers: ['Preference-Applied', `wait=${applied}`] }
-}
-
-/** Whether the value has to be fetched first, by whoever asks for it: nobody did yet, or the process was suspended. */
-export function wantsFetch(reading: Reading): boolean {
-  return reading.kind === 'undiscovered' || (reading.kind === 'expired' && reading.overslept === true)
 }
 
 /** The least pause before a first fetch that failed is tried again for a caller who waits, in milliseconds. */

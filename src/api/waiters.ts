@@ -1,20 +1,20 @@
 import type { Socket } from 'node:net'
-import { CodedError } from '../errors.ts'
 import type { Clock, Timer } from '../secrets/clock.ts'
+import type { KeptConnections } from './kept-connections.ts'
 import type { ApiConfig, ApiMetrics, Changes } from './ports.ts'
 import { idleMargin } from './server-options.ts'
 import { whenClosed } from './socket-end.ts'
 
 /** How many callers are let go on in one turn of the event loop: some milliseconds' work, and others get their turn. */
 const batch = 100
-/** When a refused caller may ask again, in milliseconds. */
-const retryAfterMs = 1_000
 
 export interface WaitersDeps {
   readonly changes: Pick<Changes, 'watch'>
   readonly clock: Clock
   readonly metrics: Pick<ApiMetrics, 'waiting'>
   readonly config: Pick<ApiConfig, 'maxWaiters'>
+  /** The connections that are kept for long on the same listener. */
+  readonly kept: KeptConnections
 }
 
 export interface Wait {
@@ -77,11 +77,10 @@ export class Waiters {
    * @throws SIDEKEEP_TOO_MANY_WAITERS
    */
   wait(name: string, { socket, ms, isOver }: Wait): Promise<number> {
-    const { clock, config, metrics } = this.#deps
+    const { clock, config, metrics, kept } = this.#deps
     if (this.#closed || socket.destroyed) return Promise.resolve(clock.now())
-    if (this.#count >= config.maxWaiters) {
-      throw new CodedError('SIDEKEEP_TOO_MANY_WAITERS', [config.maxWaiters], { retryAfterMs })
-    }
+    const bound = { count: this.#count, most: config.maxWaiters, option: 'api.maxWaiters' }
+    kept.admit('SIDEKEEP_TOO_MANY_WAITERS', bound)
     const { promise, resolve } = Promise.withResolvers<number>()
     const group = this.#group(name)
     const waiter: Waiter = {
@@ -94,6 +93,7 @@ export class Waiters {
     }
     group.waiters.add(waiter)
     this.#count += 1
+    kept.began()
     metrics.waiting(1)
     const end = (): void => this.#end(waiter, clock.now())
     waiter.timer = clock.setTimer(end, ms)
@@ -153,6 +153,7 @@ export class Waiters {
       this.#groups.delete(group.name)
     }
     this.#count -= 1
+    this.#deps.kept.ended()
     this.#deps.metrics.waiting(-1)
     resolve(at)
   }

@@ -12,6 +12,7 @@ import { parse, print } from './command.ts'
 import { close, DemoBackend, listen } from './demo/backend.ts'
 import { createControl } from './demo/control.ts'
 import { guide } from './demo/guide.ts'
+import { reloadOnChange } from './reloading.ts'
 import type { Serving } from './serve.ts'
 import { serve } from './serve.ts'
 import { processSignals } from './signals.ts'
@@ -89,7 +90,10 @@ async function start(folder: string, portOf: (name: PortName) => number, ends: (
   const loaded = await loadConfig({ file: configFile, env: process.env, cwd: folder })
   const log = await createLog(loaded.config.log)
   ends.push(() => flushLog(log))
-  return await serveWithGuide({ loaded, log, backend, control, configFile })
+  const serving = await serveWithGuide({ loaded, log, backend, control, configFile })
+  const reloading = reloadOnChange(loaded, serving, log)
+  ends.push(async () => reloading.close())
+  return serving
 }
 
 async function serveWithGuide(demo: {

@@ -25,7 +25,7 @@ export function reloadOnChange({ config, source, file }: Loaded, serving: Servin
       look: () => reloader.look(),
     })
   const reloader = new Reloader({
-    file: file && new ConfigFile({ name: file.name, cwd, env }),
+    file: file && new ConfigFile({ name: file.name, origin: file.origin, cwd, env }),
     source,
     digest: file?.digest,
     apply: (loaded) => serving.reload(loaded.config),

@@ -9,6 +9,8 @@ const largestFile = 1024 * 1024
 export interface FoundFile {
   /** As it was named, for messages. */
   readonly name: string
+  /** How it came to be looked for, for messages. */
+  readonly origin: string
   readonly text: string
   /** Whether it can be read again: a pipe (`--config <(…)`) has nothing to say twice. */
   readonly isRegular: boolean
@@ -37,12 +39,12 @@ export async function findFile(places: Places): Promise<FoundFile | undefined> {
   if (named !== undefined) {
     const origin = file === undefined ? 'named by SIDEKEEP_CONFIG' : 'named by --config'
     const found = await readBounded(resolve(cwd, named), named)
-    if (found === undefined) throw unusable(named, `a file (${origin})`, 'nothing')
-    return found
+    if (found === undefined) throw absent(named, origin)
+    return { ...found, origin }
   }
   for (const name of [localFile, systemFile]) {
     const found = await readBounded(resolve(cwd, name), name)
-    if (found !== undefined) return found
+    if (found !== undefined) return { ...found, origin: 'one of the usual places' }
   }
   return undefined
 }
@@ -50,16 +52,21 @@ export async function findFile(places: Places): Promise<FoundFile | undefined> {
 /**
  * Reads the file that a configuration came from once more.
  *
- * @throws a ConfigError where it is there no longer, or can no longer be read
+ * @throws a ConfigError where it is there no longer, or can no longer be read, in the words of `findFile`
  */
-export async function readAgain(name: string, cwd: string): Promise<string> {
+export async function readAgain(
+  { name, origin }: Pick<FoundFile, 'name' | 'origin'>,
+  cwd: string,
+): Promise<string> {
   const found = await readBounded(resolve(cwd, name), name, 'again')
-  if (found === undefined) throw unusable(name, 'the file that the configuration came from', 'nothing')
+  if (found === undefined) throw absent(name, origin)
   return found.text
 }
 
+type ReadFile = Omit<FoundFile, 'origin'>
+
 /** The file, or undefined where there is none. */
-async function readBounded(path: string, name: string, again?: 'again'): Promise<FoundFile | undefined> {
+async function readBounded(path: string, name: string, again?: 'again'): Promise<ReadFile | undefined> {
   try {
     // Of a pipe in the file's place, without O_NONBLOCK, the opening itself would wait for its writer.
     await using handle = await open(path, constants.O_RDONLY | (again ? constants.O_NONBLOCK : 0))
@@ -84,6 +91,10 @@ async function readBounded(path: string, name: string, again?: 'again'): Promise
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
     throw unusable(name, 'a readable file', code)
   }
+}
+
+function absent(name: string, origin: string): ConfigError {
+  return unusable(name, `a file (${origin})`, 'nothing: put it there, or name the place where it is')
 }
 
 function unusable(name: string, expected: string, got: string): ConfigError {

@@ -15,11 +15,19 @@ export interface Loaded {
   /** The path of the file, as it was named, or `the environment`. */
   readonly source: string
   /** Where it comes from a file that can be read again: the file, as it was named, and what it held, as `digestOf` tells. */
-  readonly file?: { readonly name: string; readonly digest: string }
+  readonly file?: LoadedFile
   /** What is allowed and probably not meant; whole sentences that hold no value. */
   readonly warnings: readonly string[]
   /** The effective configuration for a log line: no credential, and no content of a variable. */
   readonly redacted: Plain
+}
+
+/** A file that can be read again. */
+export interface LoadedFile {
+  readonly name: string
+  /** How it came to be looked for, for messages. */
+  readonly origin: string
+  readonly digest: string
 }
 
 /** A configuration as it is written. */
@@ -47,9 +55,9 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   const { file, env, cwd, systemFile = '/etc/sidekeep/sidekeep.yaml' } = options
   const found = await findFile({ file, env, cwd, systemFile })
   if (found !== undefined) {
-    const { name, text, isRegular } = found
+    const { name, origin, text, isRegular } = found
     const loaded = await loadText({ name, text }, env)
-    return isRegular ? { ...loaded, file: { name, digest: digestOf(text) } } : loaded
+    return isRegular ? { ...loaded, file: { name, origin, digest: digestOf(text) } } : loaded
   }
   const read = readEnvironment(env)
   if (read === undefined) {
@@ -70,8 +78,11 @@ export function digestOf(text: string): string {
  *
  * @throws a ConfigError where it cannot be read
  */
-export async function rereadFile(name: string, cwd: string): Promise<ConfigText> {
-  return { name, text: await readAgain(name, cwd) }
+export async function rereadFile(
+  file: Pick<LoadedFile, 'name' | 'origin'>,
+  cwd: string,
+): Promise<ConfigText> {
+  return { name: file.name, text: await readAgain(file, cwd) }
 }
 
 /** Loads the configuration from a file that was read. Rejects with a ConfigError that lists all problems. */

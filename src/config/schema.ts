@@ -41,7 +41,7 @@ export type Config = z.output<typeof configSchema>
 export type ProviderConfig = z.output<typeof provider>
 /** How often a provider may be called: for the heart, whichever kind of backend it is. */
 export type CallLimits = Pick<ProviderConfig, 'maxCallsPerSecond' | 'maxConcurrentCalls' | 'maxQueuedCalls'>
-export type HttpProviderConfig = Backend<'http'>
+export type HttpProviderConfig = Backend<'http'> & Pick<CallLimits, 'maxConcurrentCalls'>
 export type FileProviderConfig = Backend<'file'>
 export type EnvProviderConfig = Backend<'env'>
 /** What a backend itself is built with. */

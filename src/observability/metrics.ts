@@ -93,7 +93,12 @@ export class Metrics
       this.#gone.delete(name)
       this.#provider(name)
     }
-    for (const name of replaced) this.#provider(name).breakerOpen = undefined
+    for (const name of replaced) {
+      const cells = this.#provider(name)
+      cells.breakerOpen = undefined
+      // That the former one answered says nothing of the one that has not been called yet.
+      cells.up = false
+    }
   }
 
   /** Requests that wait for a change have become this many more or fewer. */

@@ -61,7 +61,19 @@ export function createReporter(
           : 'most of what is held is gone from the list: not believed yet',
       )
     },
-    stateChanged({ secret, provider, from, to }) {
+    broke({ provider, thrown }) {
+      // As `err`, of which only what is known to quote nothing is logged.
+      log.error(
+        { provider, err: thrown },
+        'what a provider brought could not be taken in: a fault of Sidekeep',
+      )
+    },
+    stateChanged({ secret, provider, declared, from, to, removed }) {
+      if (removed) {
+        // Somebody wanted that. With a pattern there may go as many as it had.
+        log[declared ? 'info' : 'debug']({ secret, provider, from }, 'secret removed from the configuration')
+        return
+      }
       // The first load of each secret is no news at `info`: the line "ready" stands for all of them.
       const level = from === 'not-loaded' && to === 'fresh' ? 'debug' : levelOf[to]
       log[level]({ secret, provider, from, to }, `secret is ${to}`)

@@ -12,6 +12,8 @@ export interface Look {
 export interface ConfigFileOptions {
   /** As it was named at the start. */
   readonly name: string
+  /** How it came to be looked for then, for messages. */
+  readonly origin: string
   readonly cwd: string
   readonly env: NodeJS.ProcessEnv
 }
@@ -29,8 +31,8 @@ export class ConfigFile {
   }
 
   async look(): Promise<Look> {
-    const { name, cwd, env } = this.#options
-    const written = await orConfigError(rereadFile(name, cwd))
+    const { name, origin, cwd, env } = this.#options
+    const written = await orConfigError(rereadFile({ name, origin }, cwd))
     if (written instanceof ConfigError) {
       return { digest: `unreadable: ${written.message}`, judge: async () => written }
     }

@@ -3,6 +3,7 @@ import { ConfigError } from '../config/load.ts'
 import type { Logger } from '../observability/log.ts'
 import type { ReloadOutcome } from '../observability/metrics-state.ts'
 import type { Clock } from '../secrets/clock.ts'
+import { pause } from '../secrets/clock.ts'
 import type { Changes } from './changes.ts'
 import { movesListeners, needingRestart } from './changes.ts'
 import type { ConfigFile, Look } from './config-file.ts'
@@ -111,7 +112,7 @@ export class Reloader {
     this.#judged = look.digest
     const first = await look.judge()
     if (!(first instanceof ConfigError)) return first
-    await this.#pause()
+    await pause(this.#options.clock, settling).over
     const again = await file.look()
     this.#judged = again.digest
     return again.digest === look.digest ? first : await again.judge()
@@ -146,11 +147,5 @@ export class Reloader {
     const { source, log, ended } = this.#options
     log.error({ source, problems: message.split('\n') }, 'the configuration is invalid: nothing has changed')
     ended('invalid')
-  }
-
-  #pause(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#options.clock.setTimer(resolve, settling)
-    return promise
   }
 }

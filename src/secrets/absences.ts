@@ -7,6 +7,15 @@ interface Absence {
   readonly until: number
   /** Undefined: the provider said that it is missing. Else why the first fetch failed. */
   readonly failure: ProviderError | undefined
+  /** How many first fetches have failed in a row, and when the last of them did, in milliseconds since the epoch. */
+  readonly attempts: number
+  readonly at: number
+}
+
+/** How the first fetches of a name have failed. */
+export interface FirstFailures {
+  readonly error: ProviderError
+  readonly at: number
   readonly attempts: number
 }
 
@@ -21,15 +30,27 @@ export class Absences {
   /** @param max how many names are remembered; the least recently asked for go first */
   constructor(clock: Clock, max: number) {
     this.#clock = clock
-    this.#names = new LRUCache({ max })
+    this.#names = container(max)
   }
 
   missing(name: string, forMs: number): void {
-    this.#names.set(name, { until: this.#clock.now() + forMs, failure: undefined, attempts: 0 })
+    this.#remember(name, forMs, undefined, 0)
   }
 
   failed(name: string, forMs: number, failure: ProviderError): void {
-    this.#names.set(name, { until: this.#clock.now() + forMs, failure, attempts: this.attempts(name) + 1 })
+    this.#remember(name, forMs, failure, this.attempts(name) + 1)
+  }
+
+  #remember(name: string, forMs: number, failure: ProviderError | undefined, attempts: number): void {
+    const until = this.#clock.now() + forMs
+    this.#names.set(name, { until, failure, attempts, at: this.#clock.wall() })
+  }
+
+  /** For people: what is remembered of a name that could not be brought. Does not count as asking for it. */
+  failures(name: string): FirstFailures | undefined {
+    const absence = this.#names.peek(name)
+    if (absence?.failure === undefined) return undefined
+    return { error: absence.failure, at: absence.at, attempts: absence.attempts }
   }
 
   /** How many first fetches of the name have failed in a row. */
@@ -44,7 +65,7 @@ export class Absences {
   /** Remembers no more than `max` from now on, and of those names only that are still to be `kept`. */
   keep(max: number, kept: (name: string) => boolean): void {
     const before = this.#names
-    this.#names = new LRUCache({ max })
+    this.#names = container(max)
     for (const name of before.rkeys()) {
       const absence = before.peek(name)
       if (absence !== undefined && kept(name)) this.#names.set(name, absence)
@@ -69,4 +90,9 @@ export class Absences {
     if (retryAfterMs <= 0) return undefined
     return new ProviderError('throttled', absence.failure.reason, absence.failure.message, { retryAfterMs })
   }
+}
+
+/** Bounded by size, where each counts as one: for `max` lru-cache would set a whole table up beforehand. */
+function container(max: number): LRUCache<string, Absence> {
+  return new LRUCache({ maxSize: max, sizeCalculation: () => 1 })
 }

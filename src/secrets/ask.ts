@@ -1,16 +1,25 @@
 /** Who wants a call to a provider, and how much. Types and the few numbers that go with them. */
 
-/** Who waits for a call: someone at this moment, a secret that is about to be served no longer, or nobody yet. */
-export type Urgency = 'caller' | 'expiring' | 'routine'
+/**
+ * Who waits for a call: someone at this moment; a secret that is not served, or about to be served no longer, one that
+ * the application cannot do without (`required`) before another that is declared (`expiring`); or nobody yet.
+ */
+export type Urgency = 'caller' | 'required' | 'expiring' | 'routine'
 
 /** The urgencies, the greatest first. */
-export const urgencies: readonly Urgency[] = ['caller', 'expiring', 'routine']
+export const urgencies: readonly Urgency[] = ['caller', 'required', 'expiring', 'routine']
+
+/** A call that is being made. The asks for several keys may share one. */
+export interface MadeCall {
+  /** Whether it was told and counted; by the first of them that ends. */
+  isTold: boolean
+}
 
 /** One wish for a call. */
 export interface Ask {
   readonly urgency: Urgency
   /** The provider is really being called now. Not called where the call was refused, dropped or given up in the queue. */
-  readonly began: () => void
+  readonly began: (call: MadeCall) => void
   /** A person or an application asked for it: may probe an open breaker ahead of its time, within bounds. */
   readonly forced?: boolean
   /** How long it may wait for its turn, in milliseconds; then it is given up. Undefined: as long as it takes. */

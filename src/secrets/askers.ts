@@ -2,12 +2,13 @@ import type { SecretCache } from './cache.ts'
 import type { Clock } from './clock.ts'
 import { endsWithin } from './clock.ts'
 import type { ForcedCalls } from './forced-calls.ts'
+import { isKept } from './kept.ts'
 import type { SecretOutcome } from './outcome.ts'
 import { outcomeOf } from './outcome.ts'
 import { ProviderError } from './provider.ts'
 import type { Reading, RefreshResult } from './reading.ts'
+import { wantsFetch } from './reading.ts'
 import type { Match, Rules } from './rules.ts'
-import { isPattern } from './rules.ts'
 import type { Runner } from './runner.ts'
 import type { Unit } from './unit.ts'
 import type { Units } from './units.ts'
@@ -64,14 +65,14 @@ export class Askers {
     const until = this.#clock.now() + timeoutMs
     for (;;) {
       const reading = this.#cache.read(name)
-      if (!isWorthWaitingFor(reading)) return reading
+      if (!wantsFetch(reading)) return reading
       const match = this.#rules.find(name)
       if (match === undefined) return { kind: 'not-found' }
       const refusal = this.#refusal(match, reading)
       if (refusal !== undefined) return refusal
       const leftMs = Math.max(0, until - this.#clock.now())
       const unit = this.#units.for(match)
-      const patienceMs = this.#isKept(unit) ? undefined : leftMs
+      const patienceMs = isKept(unit, this.#cache) ? undefined : leftMs
       const { ended } = this.#runner.run(unit, { urgency: 'caller', patienceMs })
       if (!(await unit.waitedFor(endsWithin(this.#clock, leftMs, ended)))) {
         return this.#tooLate(name, reading, `no answer within ${timeoutMs} ms yet`)
@@ -142,14 +143,6 @@ export class Askers {
     return { kind: 'not-loaded', retryAfterMs: askAgainAfter, reason }
   }
 
-  /** Whether a unit keeps something current, rather than being the first fetch of a name that a caller chose. */
-  #isKept({ key, matches }: Unit): boolean {
-    if (key === undefined) return true
-    return matches
-      .values()
-      .some(({ name, rule }) => !isPattern(rule.name) || this.#cache.entry(name) !== undefined)
-  }
-
   #result(name: string, outcome: SecretOutcome): RefreshResult {
     const status = this.#cache.status(name)
     if (outcome instanceof ProviderError) {
@@ -158,10 +151,6 @@ export class Askers {
     if (outcome === 'missing' || status === undefined) return { outcome: 'not-found' }
     return { outcome: outcome === 'unchanged' ? 'unchanged' : 'rotated', status }
   }
-}
-
-function isWorthWaitingFor(reading: Reading): boolean {
-  return reading.kind === 'undiscovered' || (reading.kind === 'expired' && reading.overslept === true)
 }
 
 function notLoaded(outcome: SecretOutcome): Reading {

@@ -1,7 +1,13 @@
 import type { Random } from './clock.ts'
+import type { ProviderErrorKind } from './provider.ts'
 
 /** The first ceiling of the backoff, in milliseconds; it doubles with each attempt that fails. */
 const firstCeiling = 1_000
+/**
+ * So many attempts further on the backoff begins where nobody is refused anything meanwhile: with a ceiling of 8 s. What
+ * is held can wait, and ten thousand sidecars that each come back within a second are a stampede.
+ */
+export const headStart = 3
 /** Full jitter may draw 0, and a retry after 0 ms is a hot loop against a backend that is in trouble already. */
 const shortestDelay = 100
 /** No ceiling is above this, in milliseconds, whatever the refresh interval. */
@@ -44,8 +50,13 @@ export function notBefore(delayMs: number, retryAfterMs: number | undefined): nu
   return Math.min(retryAfterMs, longestRetryAfter)
 }
 
-/** The ceiling for the backoff of an interval, in milliseconds: lower where somebody is refused meanwhile. */
-export function backoffCap(intervalMs: number, isAwaited: boolean): number {
+/**
+ * The ceiling for the backoff of an interval, in milliseconds: lower where somebody is refused meanwhile. Who is denied
+ * stays so until a person acts, and each attempt may cost a quota or lock an account: that one is neither lower for a
+ * short interval nor for who waits.
+ */
+export function backoffCap(intervalMs: number, isAwaited: boolean, kind?: ProviderErrorKind): number {
+  if (kind === 'denied') return highestCeiling
   return Math.min(intervalMs, isAwaited ? highestCeilingAwaited : highestCeiling)
 }
 
@@ -58,20 +69,21 @@ export function beforeEnd(delayMs: number, leftMs: number): number {
 }
 
 /**
- * When to refresh after a success, in milliseconds from it: a little before the interval ends (0.81 to 0.99 of it), so
- * that a healthy secret never turns stale between two refreshes, and by a random amount, so that many sidecars do not
- * stay in step.
+ * When to refresh after a success that came when its interval said, in milliseconds from it: a little before the
+ * interval ends (0.81 to 0.99 of it), so that a healthy secret never turns stale between two refreshes, and by a random
+ * amount, so that many sidecars do not stay in step.
  */
 export function refreshDelay(intervalMs: number, random: Random): number {
   return intervalMs * 0.9 * (0.9 + 0.2 * random())
 }
 
 /**
- * When to refresh after the first success, in milliseconds from it: anywhere in the interval, so that sidecars which
- * were deployed together, and the secrets of each, are spread over all of it from then on.
+ * When to refresh after the first success, and after one that something else than the interval brought about, in
+ * milliseconds from it: anywhere in the interval, so that sidecars which were deployed together or have come back from
+ * the same outage, and the secrets of each, are spread over all of it from then on.
  */
 export function firstRefreshDelay(intervalMs: number, random: Random): number {
-  return intervalMs * 0.9 * (0.02 + 0.98 * random())
+  return Math.max(shortestDelay, intervalMs * 0.9 * (0.02 + 0.98 * random()))
 }
 
 /**
@@ -85,7 +97,8 @@ export function returnSpread(intervalMs: number, isAwaited: boolean): number {
 /**
  * How long it takes at the most until a secret is asked for again after its backend has become healthy, in milliseconds,
  * counted from the end of the last call that failed: the backoff, or the breaker's next probe and the way back after it.
- * A Retry-After that the backend gave before comes on top, and so does the time for which its calls hang.
+ * A Retry-After that the backend gave before comes on top, and so does the time for which its calls hang. Of one that
+ * denied, the gap between probes is longer than the backoff after that, whatever the interval.
  *
  * @param longestProbeGapMs between two probes of the provider's circuit breaker
  */

@@ -1,16 +1,15 @@
-import type { Ask, Urgency } from './ask.ts'
+import type { Ask, MadeCall, Urgency } from './ask.ts'
 import { moreUrgent } from './ask.ts'
+import type { Brought } from './brought.ts'
+import { copyOf, discard } from './brought.ts'
 import type { Call, Calls } from './calls.ts'
 import type { Clock, Timer } from './clock.ts'
 import type { Place } from './permits.ts'
 import { nowhere } from './permits.ts'
-import type { Fetched } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Verdict } from './verdict.ts'
 import { verdictOfKeys } from './verdict.ts'
 
-/** What came of asking for one key. */
-export type Brought = Fetched | ProviderError
 type Answers = Map<string, Brought>
 
 /** Keys that are wanted within this time, in milliseconds, go in one call where the provider can. */
@@ -30,7 +29,8 @@ class Batch implements Call<Answers> {
   readonly #options: BatcherOptions
   readonly #sealed: (batch: Batch) => void
   readonly #asks: Ask[] = []
-  readonly #keys = new Set<string>()
+  /** How many asks there are for each key. */
+  readonly #keys = new Map<string, number>()
   readonly #done = Promise.withResolvers<Answers | ProviderError>()
   /** As urgent as the most urgent ask. */
   urgency: Urgency = 'routine'
@@ -46,7 +46,7 @@ class Batch implements Call<Answers> {
   }
 
   get asked(): readonly string[] {
-    return [...this.#keys]
+    return [...this.#keys.keys()]
   }
 
   get isFull(): boolean {
@@ -59,7 +59,7 @@ class Batch implements Call<Answers> {
 
   join(key: string, ask: Ask): void {
     const { urgency, patienceMs, forced = false } = ask
-    this.#keys.add(key)
+    this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1)
     this.#asks.push(ask)
     this.raise(urgency)
     this.forced ||= forced
@@ -85,11 +85,22 @@ class Batch implements Call<Answers> {
 
   readonly make = (signal: AbortSignal): Promise<Answers> => {
     this.#sealed(this)
-    for (const { began } of this.#asks) began()
+    const call: MadeCall = { isTold: false }
+    for (const { began } of this.#asks) began(call)
     return this.#options.fetch(this.asked, signal)
   }
 
   readonly judge = (answers: Answers): Verdict => verdictOfKeys(this.asked, answers)
+
+  readonly discard = discard
+
+  /** What an ask for a key gets of the answers. */
+  take(key: string, answers: Answers): Brought | undefined {
+    const brought = answers.get(key)
+    const left = (this.#keys.get(key) ?? 1) - 1
+    this.#keys.set(key, left)
+    return brought === undefined || left === 0 ? brought : copyOf(brought)
+  }
 }
 
 /**
@@ -113,16 +124,17 @@ export class Batcher {
   async fetch(key: string, ask: Ask): Promise<Brought> {
     const { name, calls } = this.#options
     calls.breaker.know(key)
-    const refusal = calls.refusal({ asked: [key], forced: ask.forced === true })
+    const refusal = calls.refusal({ asked: [key], forced: ask.forced === true, patienceMs: ask.patienceMs })
     if (refusal !== undefined) return refusal
-    const answer = await this.#join(key, ask).done
+    const batch = this.#join(key, ask)
+    const answer = await batch.done
     if (answer instanceof ProviderError) return answer
-    return answer.get(key) ?? new ProviderError('missing', 'not-found', `${name} has no "${key}"`)
+    return batch.take(key, answer) ?? new ProviderError('missing', 'not-found', `${name} has no "${key}"`)
   }
 
-  /** A caller waits for the key now. */
-  hurry(key: string): void {
-    this.#waiting.get(key)?.raise('caller')
+  /** The key is wanted more urgently now. */
+  raise(key: string, urgency: Urgency): void {
+    this.#waiting.get(key)?.raise(urgency)
   }
 
   /** Waits for nobody else to join. */

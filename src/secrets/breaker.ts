@@ -10,7 +10,7 @@ export type BreakerCause = 'unavailable' | 'denied'
 
 /** How a cause opens the breaker, and how it is probed then; times in milliseconds. */
 interface Course {
-  /** So many failures in a row, from so many keys where so many were ever asked for. */
+  /** So many failures in a row, from so many keys where so many are asked for. */
   readonly threshold: number
   readonly firstGap: number
   readonly longestGap: number
@@ -38,6 +38,12 @@ const courses: Readonly<Record<BreakerCause, Course>> = {
   },
 }
 
+/**
+ * After so long without an answer of any key, in milliseconds, those are asked that have not been heard since a credential
+ * was refused. Not before, and so not more often than an open breaker would probe: the one bad key among good ones that
+ * are seldom refreshed looks the same until then, and has them asked no more often than this.
+ */
+const decideAfter = 10 * 60_000
 /** No gap is shorter, whatever the jitter draws, in milliseconds. */
 const shortestGap = 100
 /** What those are told to wait who come while the probe is under way, in milliseconds. */
@@ -51,6 +57,11 @@ export interface BreakerOptions {
   readonly changed: (event: { cause: BreakerCause; open: boolean; nextProbeMs: number }) => void
   /** It opened, or stays open after a probe. `probeAt` is on the monotonic clock. */
   readonly opened: (probeAt: number) => void
+  /**
+   * Nothing but refusals of the credential since `since` (on the monotonic clock), and from too few keys to open it: one
+   * of the keys that have not been heard since is to be asked. Told at each refusal until that is decided.
+   */
+  readonly undecided: (since: number) => void
 }
 
 interface Open {
@@ -60,6 +71,13 @@ interface Open {
   /** How many gaps there were, this one included. */
   readonly gaps: number
   readonly probeAt: number
+}
+
+/** A call that is wanted while the breaker is open. */
+interface Wanted {
+  readonly asked: Asked
+  readonly forced: boolean
+  readonly isKept: boolean
 }
 
 /** Takes what came of a call that was let through. */
@@ -106,27 +124,38 @@ export class Breaker {
     this.#streaks.denied.know(key)
   }
 
-  /** What a call gets that may not be made now; undefined where it may. */
-  refusal(asked: Asked, forced: boolean): ProviderError | undefined {
+  /** A key is asked for no more. */
+  forget(key: string | undefined): void {
+    this.#streaks.unavailable.forget(key)
+    this.#streaks.denied.forget(key)
+  }
+
+  /**
+   * What a call gets that may not be made now; undefined where it may.
+   *
+   * @param isKept whether it keeps something current, rather than being the first fetch of a name that a caller chose
+   */
+  refusal(asked: Asked, forced: boolean, isKept = false): ProviderError | undefined {
     const open = this.#open
     if (open === undefined) return undefined
     const now = this.#options.clock.now()
     if (this.#probe !== undefined)
       return this.#refusals.of(this.#probe, now, () => this.#refused(open, waitForProbe))
-    if (now >= open.probeAt || this.#mayProbeEarly(open, asked, forced, now)) return undefined
+    if (now >= open.probeAt || this.#mayProbeEarly(open, { asked, forced, isKept }, now)) return undefined
     return this.#refusals.of(open, now, () => this.#refused(open, open.probeAt - now))
   }
 
   /** A call begins that was not refused. While the breaker is open it is the probe. */
-  begin(asked: Asked): Ended {
+  begin(asked: Asked, isKept = false): Ended {
     const ended: Ended = (verdict) => {
       const wasProbe = this.#probe === ended
       if (wasProbe) this.#probe = undefined
       // Given up by us, it told nothing: the next may probe in its place.
       if (verdict.said === 'nothing') return
-      this.#count(asked, verdict)
-      if (this.#open === undefined) this.#openIfDue(verdict)
-      else if (isEndOf(this.#open.cause, verdict, wasProbe)) this.#end(this.#open.cause, verdict)
+      this.#count(asked, verdict, isKept)
+      if (this.#open === undefined) {
+        if (!this.#openIfDue(verdict)) this.#decide(verdict)
+      } else if (isEndOf(this.#open.cause, verdict, wasProbe)) this.#end(this.#open.cause, verdict)
       else if (wasProbe) this.#stayOpen(this.#open, verdict)
     }
     if (this.#open !== undefined) {
@@ -136,11 +165,13 @@ export class Breaker {
     return ended
   }
 
-  #mayProbeEarly({ cause }: Open, asked: Asked, forced: boolean, now: number): boolean {
+  #mayProbeEarly({ cause }: Open, { asked, forced, isKept }: Wanted, now: number): boolean {
     if (forced && now - this.#lastProbeAt >= courses[cause].forcedGap) return true
     // Opened by the few keys there were: one that has not been heard yet is heard, or bad keys would keep it waiting.
     const streak = this.#streaks[cause]
-    return streak.isThin && streak.hasFresh(asked)
+    if (streak.isThin && streak.hasFresh(asked)) return true
+    // Callers choose names, and may choose those that are refused: what is kept current does not wait for that.
+    return isKept && streak.mustHearKept(asked)
   }
 
   #refused({ cause, error }: Open, retryAfterMs: number): ProviderError {
@@ -149,23 +180,31 @@ export class Breaker {
     return new ProviderError(cause, 'circuit-open', message, { retryAfterMs })
   }
 
-  #count(asked: Asked, verdict: Verdict): void {
+  #count(asked: Asked, verdict: Verdict, isKept: boolean): void {
     const { unavailable, denied } = this.#streaks
-    if (verdict.said === 'unavailable') unavailable.failed(asked)
+    const now = this.#options.clock.now()
+    if (verdict.said === 'unavailable') unavailable.failed(asked, isKept, now)
     else if (verdict.said !== 'one-value') unavailable.end()
-    if (verdict.said === 'denied') denied.failed(asked)
+    if (verdict.said === 'denied') denied.failed(asked, isKept, now)
     else if (verdict.said === 'answer') denied.end()
   }
 
   #openIfDue(verdict: Verdict): boolean {
     if (verdict.said !== 'unavailable' && verdict.said !== 'denied') return false
-    if (!this.#streaks[verdict.said].isLongEnough) return false
+    if (!this.#streaks[verdict.said].isConvincing) return false
     const open = this.#opened(verdict.said, verdict.error, verdict.error, 1)
     this.#open = open
     const nextProbeMs = open.probeAt - this.#options.clock.now()
     this.#options.changed({ cause: open.cause, open: true, nextProbeMs })
     this.#options.opened(open.probeAt)
     return true
+  }
+
+  /** The few keys that are asked for often are refused each time; the others would be asked only when they are due. */
+  #decide({ said }: Verdict): void {
+    const { isLongEnough, since } = this.#streaks.denied
+    if (said !== 'denied' || !isLongEnough) return
+    if (this.#options.clock.now() - since >= decideAfter) this.#options.undecided(since)
   }
 
   #end(cause: BreakerCause, verdict: Verdict): void {

@@ -1,3 +1,4 @@
+import type { FirstFailures } from './absences.ts'
 import { Absences } from './absences.ts'
 import type { Clock } from './clock.ts'
 import type { Bounds } from './discovered.ts'
@@ -8,7 +9,7 @@ import type { SecretsObserver } from './observer.ts'
 import type { Fetched, Lease, ProviderError } from './provider.ts'
 import { Readiness } from './readiness.ts'
 import type { Reading, SecretStatus } from './reading.ts'
-import { isStillCovered, patternsOf, regroup } from './regroup.ts'
+import { isStillCovered, namesOf, patternsOf, regroup } from './regroup.ts'
 import type { Rendition } from './rendition.ts'
 import { isSame, versionOf } from './rotation.ts'
 import type { Match, Rules } from './rules.ts'
@@ -123,6 +124,11 @@ export class SecretCache {
     return matches
   }
 
+  /** Whether a provider has ever listed what it has. */
+  wasSwept(provider: string): boolean {
+    return this.#sweeps.has(provider)
+  }
+
   /** Whether every required secret was loaded once, and every list of a required pattern. Cheap: asked after each call. */
   get loadedRequired(): boolean {
     return this.#readiness.loadedOnce
@@ -196,7 +202,7 @@ export class SecretCache {
     if (entry === undefined) return
     if (entry.declared) this.#declaredBytes -= sizeOf(entry)
     this.#discard(entry.drop())
-    this.#changes.forget(name)
+    this.#changes.forget(entry)
     this.#changes.report(entry, 'missing')
   }
 
@@ -209,7 +215,7 @@ export class SecretCache {
   }
 
   #evict(entry: Entry): void {
-    this.#changes.forget(entry.match.name)
+    this.#changes.forget(entry)
     this.#sweeps.evicted(entry.match)
     this.#discard(entry.release())
   }
@@ -225,6 +231,11 @@ export class SecretCache {
 
   failedFirstFetches(name: string): number {
     return this.#absences.attempts(name)
+  }
+
+  /** How the first fetches of a pattern secret failed, for people. */
+  firstFailures(name: string): FirstFailures | undefined {
+    return this.#absences.failures(name)
   }
 
   /** Why a pattern secret that is not held must not be asked for yet, whoever wants it. */
@@ -264,6 +275,7 @@ export class SecretCache {
       missingTtlMs,
       (provider) => patternsOf(before, provider) === patternsOf(rules, provider),
     )
+    if (!namesOf(before).isSubsetOf(namesOf(rules))) this.#sweeps.outdate()
     for (const entry of this.#discovered.replace(settings, discovered)) this.#evict(entry)
     for (const entry of gone) this.#forget(entry)
     for (const entry of this.#entries()) this.#changes.settle(entry)
@@ -271,10 +283,10 @@ export class SecretCache {
   }
 
   #forget(entry: Entry): void {
-    this.#changes.forget(entry.match.name)
+    this.#changes.forget(entry)
     this.#discard(entry.release())
     // Of what was never loaded nothing was ever told.
-    if (entry.reported !== 'not-loaded') this.#changes.report(entry, 'missing')
+    if (entry.reported !== 'not-loaded') this.#changes.reportRemoved(entry)
   }
 
   /** Overwrites all values. Only at the end, when nobody is being answered any more. */

@@ -26,6 +26,8 @@ export interface Call<T> {
   readonly judge: (answer: T) => Verdict
   /** What a failure of the whole call says of it, where that is not what it says by itself. */
   readonly judgeFailure?: (error: ProviderError) => Verdict
+  /** Takes an answer that came when the call had been given up, so that nobody else does. */
+  readonly discard?: (answer: T) => void
 }
 
 export interface CallsOptions extends BreakerOptions {
@@ -49,9 +51,9 @@ export class Calls {
     this.#throttle = new Throttle(options.clock)
     this.breaker = new Breaker(options)
     const { name } = options
-    const full = `${name}: too many calls wait already`
-    this.#queueFull = new ProviderError('unavailable', 'internal', full)
-    const late = `${name} was not asked in time: other calls to it went first`
+    const full = `${name}: too many calls wait already (maxQueuedCalls)`
+    this.#queueFull = new ProviderError('unavailable', 'busy', full)
+    const late = `${name} was not asked in time: other calls to it went first (maxCallsPerSecond, maxConcurrentCalls)`
     this.#outOfPatience = new ProviderError('unavailable', 'timeout', late)
   }
 
@@ -78,11 +80,11 @@ export class Calls {
   }
 
   /** What a call gets that may not be made now, and does not have to wait to hear so. */
-  refusal(call: Pick<Call<unknown>, 'asked' | 'forced'>): ProviderError | undefined {
+  refusal(call: Pick<Call<unknown>, 'asked' | 'forced' | 'patienceMs'>): ProviderError | undefined {
     if (this.#ended.signal.aborted) return aborted(this.#options.name)
     const throttled = this.#throttle.refusal()
     if (throttled !== undefined || this.breaker.state === 'closed') return throttled
-    return this.breaker.refusal(call.asked, call.forced)
+    return this.breaker.refusal(call.asked, call.forced, isKept(call))
   }
 
   abort(): void {
@@ -94,11 +96,12 @@ export class Calls {
   async #make<T>(call: Call<T>): Promise<T | ProviderError> {
     const { name, clock } = this.#options
     const wasClosed = this.breaker.state === 'closed'
-    const ended = this.breaker.begin(call.asked)
+    const ended = this.breaker.begin(call.asked, isKept(call))
     // Who waits while this finds out need not wait for their turn to hear so.
     if (!wasClosed) this.#permits.sweep()
     try {
-      const answer = await withDeadline(name, clock, callDeadline, this.#ended.signal, call.make)
+      const late = (answer: T): void => call.discard?.(answer)
+      const answer = await withDeadline(name, clock, callDeadline, this.#ended.signal, call.make, late)
       this.#heed(call.judge(answer), ended)
       return answer
     } catch (thrown) {
@@ -115,4 +118,9 @@ export class Calls {
     ended(verdict)
     if (verdict.said === 'throttled' || this.breaker.state !== 'closed') this.#permits.sweep()
   }
+}
+
+/** Only first fetches of names that callers chose have a limit to their patience. */
+function isKept({ patienceMs }: Pick<Call<unknown>, 'patienceMs'>): boolean {
+  return patienceMs === undefined
 }

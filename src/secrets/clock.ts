@@ -33,6 +33,24 @@ export const systemClock: Clock = {
   },
 }
 
+export interface Pause {
+  /** Resolves after the time, or when the pause was ended. */
+  readonly over: Promise<void>
+  /** Ends it now, and leaves no timer. */
+  readonly end: () => void
+}
+
+/** @param ms milliseconds */
+export function pause(clock: Pick<Clock, 'setTimer'>, ms: number): Pause {
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const timer = clock.setTimer(resolve, ms)
+  const end = (): void => {
+    timer.cancel()
+    resolve()
+  }
+  return { over, end }
+}
+
 /** Whether the work ended within the time, in milliseconds. A rejection of the work rejects. */
 export async function endsWithin(clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<false>()

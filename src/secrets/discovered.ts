@@ -15,19 +15,21 @@ const entryOverhead = 1_024
 /** The pattern secrets that are held, within bounds: beyond them the least recently read go. */
 export class Discovered {
   readonly #evicted: (entry: Entry) => void
+  #maxEntries: number
   #maxBytes: number
   #entries: LRUCache<string, Entry>
 
   constructor(bounds: Bounds, evicted: (entry: Entry) => void) {
     this.#evicted = evicted
+    this.#maxEntries = bounds.maxEntries
     this.#maxBytes = bounds.maxBytes
-    this.#entries = this.#container(bounds)
+    this.#entries = this.#container()
   }
 
-  #container({ maxEntries, maxBytes }: Bounds): LRUCache<string, Entry> {
+  /** Without `max`, for which lru-cache would set a whole table up beforehand: most sidecars have no pattern. */
+  #container(): LRUCache<string, Entry> {
     return new LRUCache({
-      max: maxEntries,
-      maxSize: maxBytes,
+      maxSize: this.#maxBytes,
       sizeCalculation: sizeOf,
       dispose: (entry, _name, reason) => {
         if (reason === 'evict') this.#evicted(entry)
@@ -54,6 +56,7 @@ export class Discovered {
     // lru-cache measures an object once: without this, one that grew in place would still count as what it was.
     this.#entries.delete(name)
     this.#entries.set(name, entry)
+    while (this.#entries.size > this.#maxEntries) this.#entries.pop()
   }
 
   delete(name: string): void {
@@ -90,8 +93,9 @@ export class Discovered {
       const side = fits ? kept : left
       side.push(entry)
     }
+    this.#maxEntries = bounds.maxEntries
     this.#maxBytes = bounds.maxBytes
-    this.#entries = this.#container(bounds)
+    this.#entries = this.#container()
     for (const entry of kept.reverse()) this.put(entry)
     return left
   }

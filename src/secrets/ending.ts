@@ -7,14 +7,19 @@ import type { Run } from './run.ts'
 export interface Ending {
   readonly run: Run
   readonly outcome: RunOutcome
-  /** Why it failed, wholly or for one of its secrets. */
+  /**
+   * Why it failed, wholly or, where a key was asked for, for one of its secrets. Of a list, that one secret could not be
+   * had is no failure: the others would be fetched again for it, and wait for its backoff.
+   */
   readonly error: ProviderError | undefined
   /** From the question to the answer, in milliseconds. */
   readonly tookMs: number
 }
 
-export function endingOf(run: Run, outcome: RunOutcome, tookMs: number): Ending {
-  return { run, outcome, error: outcome.failure ?? firstError(outcome), tookMs }
+/** @param key what was asked for; undefined: a list */
+export function endingOf(key: string | undefined, run: Run, outcome: RunOutcome, tookMs: number): Ending {
+  const error = outcome.failure ?? (key === undefined ? undefined : firstError(outcome))
+  return { run, outcome, error, tookMs }
 }
 
 /** Whether the provider was not called since it is being left alone for a while. That is no failure of the unit's. */

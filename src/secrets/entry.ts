@@ -4,6 +4,7 @@ import type { Reading, SecretState, SecretStatus } from './reading.ts'
 import { Rendition } from './rendition.ts'
 import type { Match } from './rules.ts'
 import { isPattern } from './rules.ts'
+import type { Job } from './schedule.ts'
 import type { Secret } from './secret.ts'
 
 /** What is held of a secret. */
@@ -41,15 +42,24 @@ type Lasting = Pick<Fetched, 'ttlMs' | 'lease'>
 export interface Attempts {
   /** When it asks the provider again, on the monotonic clock. */
   nextAt: number | undefined
+  /** How many have failed in a row for this secret, whatever became of others that the same call was for. */
+  failures: number
   /** Why the last fetch failed; undefined after a success. */
   lastFailure: string | undefined
   /** The last fetch that failed, kept after a success too; `at` on the wall clock. */
   lastError: { readonly error: ProviderError; readonly at: number } | undefined
 }
 
-/** One secret of the cache, with its state: all arithmetic on ages is here. */
-export class Entry {
-  readonly attempts: Attempts = { nextAt: undefined, lastFailure: undefined, lastError: undefined }
+/**
+ * One secret of the cache, with its state: all arithmetic on ages is here. It is its own job in the schedule of the
+ * changes that time alone brings.
+ */
+export class Entry implements Job {
+  plannedFor: number | undefined
+  slot = -1
+  /** What is done when time alone has changed its state; set where that is planned. */
+  onDue: (entry: Entry) => void = unplanned
+  readonly attempts: Attempts = noAttempts()
   /** The state that was last reported to the observer. */
   reported: SecretState = 'not-loaded'
   /** Whether a value was ever held. */
@@ -126,7 +136,7 @@ export class Entry {
     this.#match = match
     if (this.#held !== undefined) this.#retime(this.#held)
     if (!moved) return
-    Object.assign(this.attempts, { nextAt: undefined, lastFailure: undefined, lastError: undefined })
+    Object.assign(this.attempts, noAttempts())
     // That the old place has nothing says nothing of the new one.
     if (this.#missing) this.reported = 'not-loaded'
     this.#missing = false
@@ -149,6 +159,11 @@ export class Entry {
     const released = this.#held?.rendition
     this.#held = undefined
     return released
+  }
+
+  /** As the schedule calls it when time has changed the state. */
+  run(): void {
+    this.onDue(this)
   }
 
   state(now: number): SecretState {
@@ -207,6 +222,12 @@ export class Entry {
     }
   }
 }
+
+function noAttempts(): Attempts {
+  return { nextAt: undefined, failures: 0, lastFailure: undefined, lastError: undefined }
+}
+
+function unplanned(): void {}
 
 /** Whether two matches of one name ask the same place for the same thing. */
 export function isSamePlace({ rule: a, key }: Match, { rule: b, key: otherKey }: Match): boolean {

@@ -1,3 +1,4 @@
+import type { FirstFailures } from './absences.ts'
 import type { SecretCache } from './cache.ts'
 import type { Clock } from './clock.ts'
 import type { Entry } from './entry.ts'
@@ -24,7 +25,7 @@ export function explain({ match, source, unit, cache, clock }: Explained): Expla
     time === undefined ? undefined : clock.wall() + (time - clock.now())
   const status = cache.status(name)
   const held = entry?.held
-  const lastError = entry?.attempts.lastError
+  const { failures, lastError } = failuresOf(entry, unit, cache.firstFailures(name))
   return {
     name,
     rule: rule.name,
@@ -36,13 +37,16 @@ export function explain({ match, source, unit, cache, clock }: Explained): Expla
     version: status?.version,
     ageMs: status?.ageMs,
     refreshMs: rule.refreshMs,
+    // What is leased is not fetched for its age.
+    freshMs: held?.lease === undefined ? (held?.freshMs ?? rule.refreshMs) : rule.refreshMs,
     maxStaleMs: rule.maxStaleMs,
     lease: leaseOf(held, wallOf),
     fetchedAt: status?.fetchedAt,
     lastSuccessAt: status?.confirmedAt,
     lastError: lastError === undefined ? undefined : inWords(lastError),
-    failures: unit?.failures ?? 0,
-    nextAttemptAt: wallOf(unit?.plannedFor),
+    failures,
+    // While one is under way, the plan is for its place in the queue.
+    nextAttemptAt: wallOf(unit?.current === undefined ? unit?.plannedFor : undefined),
     expiresAt: status?.expiresAt,
     fetching: unit?.current !== undefined,
     breaker: breakerOf(source, wallOf),
@@ -51,6 +55,19 @@ export function explain({ match, source, unit, cache, clock }: Explained): Expla
 }
 
 type WallOf = (time: number | undefined) => number | undefined
+
+type Failed = Pick<Entry['attempts'], 'failures' | 'lastError'>
+
+/** Of a secret that is not held: what is remembered of its name, or why its list could not be had. */
+function failuresOf(
+  entry: Entry | undefined,
+  unit: Unit | undefined,
+  first: FirstFailures | undefined,
+): Failed {
+  if (entry !== undefined) return entry.attempts
+  if (first !== undefined) return { failures: first.attempts, lastError: first }
+  return { failures: unit?.failures ?? 0, lastError: unit?.failure }
+}
 
 /** Of a pattern secret that is not held: by what is remembered of its name. */
 function absentState(reading: Reading): Explanation['state'] {

@@ -1,12 +1,21 @@
 import type { SecretCache } from './cache.ts'
 import type { Clock } from './clock.ts'
+import { pause } from './clock.ts'
+import { isKept } from './kept.ts'
 import { callPause } from './last-calls.ts'
 import type { RunOutcome } from './outcome.ts'
+import { detached } from './outcome.ts'
 import type { ProviderError } from './provider.ts'
 import type { Match } from './rules.ts'
 import type { Runner } from './runner.ts'
 import type { Unit } from './unit.ts'
 import type { Place, Units } from './units.ts'
+
+/**
+ * How long a first fetch that somebody forces waits for its turn, in milliseconds: callers choose the names and leave in
+ * the end, and a queue without an end would grow by all of them and be in everyone's way.
+ */
+const firstFetchPatience = 10_000
 
 export interface ForcedCallsOptions {
   readonly cache: SecretCache
@@ -21,12 +30,21 @@ export class ForcedCalls {
   readonly #clock: Clock
   readonly #runner: Runner
   readonly #units: Units
+  /** What ends the pauses that somebody waits for. */
+  readonly #pauses = new Set<() => void>()
+  #stopped = false
 
   constructor(options: ForcedCallsOptions) {
     this.#cache = options.cache
     this.#clock = options.clock
     this.#runner = options.runner
     this.#units = options.units
+  }
+
+  /** No further call is made: whoever waits to make one hears so now, not when the pause before it is over. */
+  stop(): void {
+    this.#stopped = true
+    for (const end of [...this.#pauses]) end()
   }
 
   /** Whether a call for a secret is under way, or waits for its turn. */
@@ -63,24 +81,27 @@ export class ForcedCalls {
    * A call that began at `since` or later. One that is under way and began before is waited for, and may do where it
    * `suffices`; if not, one more follows, a second after it at the earliest. No other is made for that.
    *
+   * @param find which rule names the secret: another than at first, or none, where the configuration has changed meanwhile
    * @param since on the monotonic clock
    */
-  async ofSince(match: Match, since: number, suffices: () => boolean): Promise<RunOutcome> {
-    const place = this.#units.placeOf(match)
+  async ofSince(find: () => Match | undefined, since: number, suffices: () => boolean): Promise<RunOutcome> {
+    const match = find()
+    if (match === undefined) return detached()
     const unit = this.#units.for(match)
     const before = unit.current
     if (before !== undefined && (before.renews || before.began !== undefined)) {
       const outcome = await unit.waitedFor(before.ended)
       if (suffices() || (!before.renews && outcome.failure !== undefined)) return outcome
     }
-    const last = this.#runner.lastCalls.find(place)
+    const last = this.#runner.lastCalls.find(unit)
     if (last !== undefined && unit.current === undefined) {
       await unit.waitedFor(this.#pause(last.at + callPause - this.#clock.now()))
-      const meanwhile = this.#runner.lastCalls.find(place)
+      const meanwhile = this.#runner.lastCalls.find(unit)
       if (unit.current === undefined && meanwhile !== undefined && meanwhile.at >= since)
         return meanwhile.outcome
     }
-    return await this.#another(this.#units.for(match))
+    const now = find()
+    return now === undefined ? detached() : await this.#another(this.#units.for(now))
   }
 
   #another(unit: Unit): Promise<RunOutcome> {
@@ -90,13 +111,16 @@ export class ForcedCalls {
   async #fetched(unit: Unit): Promise<RunOutcome> {
     // A renewal brings no other value, so it is not the call that is wanted.
     if (unit.current?.renews === true) await unit.current.ended
-    return await this.#runner.run(unit, { urgency: 'caller', forced: true }).ended
+    const patienceMs = isKept(unit, this.#cache) ? undefined : firstFetchPatience
+    return await this.#runner.run(unit, { urgency: 'caller', forced: true, patienceMs }).ended
   }
 
-  #pause(ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#clock.setTimer(resolve, ms)
-    return promise
+  async #pause(ms: number): Promise<void> {
+    if (this.#stopped) return
+    const { over, end } = pause(this.#clock, ms)
+    this.#pauses.add(end)
+    await over
+    this.#pauses.delete(end)
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Brought } from './brought.ts'
+import { copyOf } from './brought.ts'
 import type { SecretCache } from './cache.ts'
 import type { Confirmation } from './entry.ts'
 import { pickField } from './field.ts'
@@ -8,7 +10,6 @@ import { ProviderError } from './provider.ts'
 import type { Match, Rules } from './rules.ts'
 import { SecretValue } from './secret.ts'
 import { Shrinkage } from './shrinkage.ts'
-import type { Brought } from './source.ts'
 import type { Unit } from './unit.ts'
 
 /** When a call began: what it brought is as old as the question. */
@@ -23,7 +24,10 @@ export class Intake {
   constructor(rules: Rules, cache: SecretCache, observer: SecretsObserver) {
     this.#rules = rules
     this.#cache = cache
-    this.#shrinkage = new Shrinkage(observer, (name) => this.#isHeld(name))
+    this.#shrinkage = new Shrinkage(
+      observer,
+      (name, provider) => this.#isHeld(name) && cache.entry(name)?.match.rule.provider === provider,
+    )
   }
 
   /** Other rules hold from now on. */
@@ -95,13 +99,14 @@ export class Intake {
     const provider = unit.source.name
     const declared = unit.matches.keys().filter((name) => this.#isHeld(name))
     const held = [...declared].length + this.#cache.discovered(provider).length
-    const vanished = new Set(absent.map(({ name }) => name).filter((name) => this.#isHeld(name)))
-    let intervalMs = Number.POSITIVE_INFINITY
-    for (const rule of [
-      ...unit.matches.values().map((match) => match.rule),
-      ...this.#rules.patternsOf(provider),
-    ])
-      intervalMs = Math.min(intervalMs, rule.refreshMs)
+    const vanished = new Set<string>()
+    let intervalMs = 0
+    for (const { name, rule } of absent) {
+      if (!this.#isHeld(name)) continue
+      vanished.add(name)
+      // Not the shortest: of a list that is asked for every second, a secret that wants an hour is not gone in three.
+      intervalMs = Math.max(intervalMs, rule.refreshMs)
+    }
     return this.#shrinkage.judge({ provider, at, held, vanished, intervalMs })
   }
 
@@ -118,7 +123,7 @@ export class Intake {
   ): void {
     const isShared = matches.length !== 1 && !(brought instanceof ProviderError)
     for (const match of matches) {
-      const own = isShared ? { ...brought, value: brought.value.copy() } : brought
+      const own = isShared ? copyOf(brought) : brought
       secrets.set(match.name, this.#take(match, own, began))
     }
     if (isShared) brought.value.wipe()

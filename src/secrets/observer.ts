@@ -33,6 +33,8 @@ export interface SecretsObserver {
     declared: boolean
     from: SecretState
     to: SecretState
+    /** `to` is `missing` since the configuration names it no longer, whatever its provider has. */
+    removed?: true
   }): void
   /** A provider's circuit breaker opened or closed. */
   breakerChanged(event: {
@@ -48,6 +50,8 @@ export interface SecretsObserver {
    * Told once when it is first doubted and once when it is believed.
    */
   listShrank(event: { provider: string; held: number; vanished: number; believed: boolean }): void
+  /** Something went wrong that nobody foresaw while an answer was taken in. What was thrown may quote anything, a value too. */
+  broke(event: { provider: string; thrown: unknown }): void
 }
 
 /** How a call to a provider ended: `ok` brought something new, `unchanged` did not. */

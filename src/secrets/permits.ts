@@ -42,15 +42,16 @@ interface Waiting extends Job {
 }
 
 /**
- * Who goes next: of each four permits two go to the most urgent who waits, one first to those about to expire and one
- * first to the least urgent. Callers choose names and there may be thousands of them: whatever they do, each of the
- * other lines moves at a quarter of the pace at least.
+ * Who goes next: of each five permits two go to the most urgent who waits, and one each first to one of the other lines.
+ * Callers choose names and there may be thousands of them: whatever they do, each of the other lines moves at a fifth of
+ * the pace at least.
  */
 const preferences: readonly (readonly Urgency[])[] = [
   urgencies,
   urgencies,
-  ['expiring', 'caller', 'routine'],
-  ['routine', 'expiring', 'caller'],
+  ['required', 'expiring', 'caller', 'routine'],
+  ['expiring', 'required', 'caller', 'routine'],
+  ['routine', 'required', 'expiring', 'caller'],
 ]
 
 /** Lets calls to a provider through: so many at a time, so many a second, and the others in the order of urgency. */
@@ -61,6 +62,7 @@ export class Permits {
   readonly #rate: CallRate
   readonly #lines: Readonly<Record<Urgency, Line<Waiting>>> = {
     caller: new Line(),
+    required: new Line(),
     expiring: new Line(),
     routine: new Line(),
   }

@@ -4,6 +4,7 @@ import {
   backoffDelay,
   beforeEnd,
   firstRefreshDelay,
+  headStart,
   notBefore,
   pauseWhenThrottled,
   refreshDelay,
@@ -14,7 +15,9 @@ import type { Random } from './clock.ts'
 import type { Entry } from './entry.ts'
 import type { Held } from './lease-times.ts'
 import { leaseNeed, renewable } from './lease-times.ts'
-import type { Lease, ProviderError } from './provider.ts'
+import type { RunOutcome } from './outcome.ts'
+import type { Lease } from './provider.ts'
+import { ProviderError } from './provider.ts'
 import type { SecretState } from './reading.ts'
 import type { Match, Rule, Rules } from './rules.ts'
 import type { Unit } from './unit.ts'
@@ -31,7 +34,10 @@ const expiringShare = 0.25
 interface Standing {
   /** The shortest refresh interval, ttl or lease of its secrets, in milliseconds. */
   readonly intervalMs: number
-  /** A declared secret of it was never loaded, has expired, or is required and missing: somebody is refused it. */
+  /**
+   * A declared secret of it was never loaded, has expired, or is required and missing: somebody is refused it. So is
+   * whoever wants a secret that only a list can tell of, where there was none yet.
+   */
   readonly isAwaited: boolean
   /** When the first of its values expires that has not yet, on the monotonic clock; infinite where none is held. */
   readonly endsAt: number
@@ -52,8 +58,9 @@ export class Planner {
   /**
    * @param tookMs how long the run took, in milliseconds
    * @param random one draw for all that is to come due together
+   * @param paced whether the run came when its interval said
    */
-  afterSuccess(unit: Unit, now: number, tookMs: number, random: Random, isFirst: boolean): number {
+  afterSuccess(unit: Unit, now: number, tookMs: number, random: Random, paced: boolean): number {
     const draw = random()
     const renews = canRenew(unit)
     let need = Number.POSITIVE_INFINITY
@@ -68,14 +75,20 @@ export class Planner {
     // The value is as old as the question, and the next answer will take its time too. A backend whose answers take
     // most of the interval cannot keep a secret fresh; it is at least left a pause.
     const usable = Math.max(interval - 2 * tookMs, interval / 4)
-    const delay = isFirst ? firstRefreshDelay(usable, () => draw) : refreshDelay(usable, () => draw)
+    const delay = paced ? refreshDelay(usable, () => draw) : firstRefreshDelay(usable, () => draw)
     return Math.min(now + delay, Math.max(need, now + shortestLeasePause))
   }
 
   /** @param attempts how many have failed in a row, from 1 */
   afterFailure(unit: Unit, now: number, attempts: number, error: ProviderError | undefined): number {
     const { intervalMs, isAwaited, endsAt } = this.#standing(unit, now)
-    const delay = backoffDelay(attempts, backoffCap(intervalMs, isAwaited), undefined, this.#random)
+    const attempt = isAwaited ? attempts : attempts + headStart
+    const delay = backoffDelay(
+      attempt,
+      backoffCap(intervalMs, isAwaited, error?.kind),
+      undefined,
+      this.#random,
+    )
     const pauseMs = error?.retryAfterMs ?? (error?.kind === 'throttled' ? pauseWhenThrottled : undefined)
     return now + notBefore(beforeEnd(delay, endsAt - now), pauseMs)
   }
@@ -99,12 +112,23 @@ export class Planner {
 
   urgency(unit: Unit, now: number): Urgency {
     // A list that never came keeps secrets from being found that nobody has heard of yet.
-    if (unit.key === undefined && unit.succeededAt === undefined) return 'expiring'
-    for (const { name } of unit.matches.values()) {
-      const entry = this.#cache.entry(name)
-      if (entry?.declared === true && isExpiring(entry, now)) return 'expiring'
+    let urgency: Urgency = unit.key === undefined && unit.succeededAt === undefined ? 'expiring' : 'routine'
+    for (const entry of this.#declared(unit)) {
+      if (!isExpiring(entry, now)) continue
+      if (entry.match.rule.required) return 'required'
+      urgency = 'expiring'
     }
-    return 'routine'
+    return urgency
+  }
+
+  /** When a unit next becomes more urgent by time alone, on the monotonic clock; infinite where it does not. */
+  urgentFrom(unit: Unit, now: number): number {
+    let from = Number.POSITIVE_INFINITY
+    for (const { held } of this.#declared(unit)) {
+      const time = held === undefined ? now : expiringFrom(held)
+      if (time > now) from = Math.min(from, time)
+    }
+    return from
   }
 
   /** The one lease of all that the unit holds, where it can be renewed; undefined where it has to be fetched. */
@@ -119,9 +143,13 @@ export class Planner {
     return lease
   }
 
-  /** Whether a declared secret of the unit was never loaded, or has expired: somebody is refused it. */
-  isAwaited(unit: Unit, now: number): boolean {
-    return this.#standing(unit, now).isAwaited
+  /**
+   * Whether somebody is refused something until a run of the unit succeeds.
+   *
+   * @param said what the last run said of its secrets; one that it could not bring waits for the next like the others
+   */
+  isAwaited(unit: Unit, now: number, said?: RunOutcome['secrets']): boolean {
+    return this.#standing(unit, now, said).isAwaited
   }
 
   isLeased(unit: Unit): boolean {
@@ -134,20 +162,32 @@ export class Planner {
     return this.#standing(unit, now).intervalMs
   }
 
-  #standing(unit: Unit, now: number): Standing {
+  #standing(unit: Unit, now: number, said?: RunOutcome['secrets']): Standing {
     let intervalMs = this.#sweepInterval(unit)
-    let isAwaited = false
+    let isAwaited = unit.key === undefined && this.#listIsAwaited(unit.source.name)
     let endsAt = Number.POSITIVE_INFINITY
-    for (const [{ rule }, entry] of this.#secrets(unit)) {
+    for (const [{ rule, name }, entry] of this.#secrets(unit)) {
       intervalMs = Math.min(intervalMs, lifeOf(entry?.held) ?? rule.refreshMs)
       if (entry === undefined) continue
       const state = entry.state(now)
-      if (entry.declared && isMissed(state, entry.match.rule)) isAwaited = true
+      const isSpoilt = said?.get(name) instanceof ProviderError
+      if (entry.declared && !isSpoilt && isMissed(state, entry.match.rule)) isAwaited = true
       const { held } = entry
       if (held !== undefined && state !== 'expired')
         endsAt = Math.min(endsAt, held.confirmedAt + held.servedMs)
     }
     return { intervalMs, isAwaited, endsAt }
+  }
+
+  #listIsAwaited(provider: string): boolean {
+    return this.#rules.patternsOf(provider).length > 0 && !this.#cache.wasSwept(provider)
+  }
+
+  *#declared(unit: Unit): Generator<Entry> {
+    for (const name of unit.matches.keys()) {
+      const entry = this.#cache.entry(name)
+      if (entry?.declared === true) yield entry
+    }
   }
 
   *#secrets(unit: Unit): Generator<[Match, Entry | undefined]> {
@@ -179,6 +219,10 @@ function lifeOf(held: Held | undefined): number | undefined {
 
 function isExpiring(entry: Entry, now: number): boolean {
   const { held } = entry
-  if (held === undefined) return entry.state(now) === 'not-loaded'
-  return now > held.confirmedAt + (1 - expiringShare) * held.servedMs
+  if (held === undefined) return isMissed(entry.state(now), entry.match.rule)
+  return now >= expiringFrom(held)
+}
+
+function expiringFrom({ confirmedAt, servedMs }: Held): number {
+  return confirmedAt + (1 - expiringShare) * servedMs
 }

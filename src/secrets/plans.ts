@@ -3,7 +3,7 @@ import type { Clock, Random } from './clock.ts'
 import type { Ending } from './ending.ts'
 import { broughtSomething, endedLease, isRefused } from './ending.ts'
 import { Planner } from './planner.ts'
-import { Probers } from './probers.ts'
+import { calledAt, Probers } from './probers.ts'
 import type { ProviderError } from './provider.ts'
 import type { Rules } from './rules.ts'
 import { SharedDraws } from './shared-draws.ts'
@@ -11,7 +11,10 @@ import type { Source } from './source.ts'
 import type { Unit } from './unit.ts'
 import type { Units } from './units.ts'
 
-/** How soon the one that probes a breaker looks again, in milliseconds, where another's probe is under way. */
+/**
+ * How soon the one that probes a breaker looks again, in milliseconds, where another's probe is under way, or where the
+ * time for the probe has come while its own call took so long.
+ */
 const shortestLook = 100
 
 export interface PlansOptions {
@@ -49,9 +52,11 @@ export class Plans {
     this.#planner = new Planner(rules, this.#cache, this.#random)
   }
 
-  /** When the next run of a unit begins whose run has just ended. */
-  after(unit: Unit, ending: Ending, isFirstSuccess: boolean): number {
+  /** When the next run of a unit begins whose run has just ended. Knows from then on whether it is paced. */
+  after(unit: Unit, ending: Ending): number {
     const now = this.#clock.now()
+    const { paced } = unit
+    unit.paced = false
     const { error } = ending
     const probeAt = error === undefined ? undefined : this.#probeAfter(unit, error, now)
     if (probeAt !== undefined) return probeAt
@@ -64,16 +69,25 @@ export class Plans {
       return this.#planner.afterFailure(unit, now, attempts, error)
     }
     const draw = this.#draws.for(unit.source)
-    const nextAt = this.#planner.afterSuccess(unit, now, ending.tookMs, () => draw, isFirstSuccess)
+    const nextAt = this.#planner.afterSuccess(unit, now, ending.tookMs, () => draw, paced)
     // An answer that came when what it brought had expired already, as after a suspension, is followed by another soon.
-    const isLate = error === undefined && this.#planner.isAwaited(unit, now)
+    const isLate = error === undefined && this.#planner.isAwaited(unit, now, ending.outcome.secrets)
     const again = isLate ? this.#planner.afterFailure(unit, now, 1, undefined) : nextAt
-    return Math.min(nextAt, again, this.#probeBy(unit, now))
+    const sooner = Math.min(again, this.#probeBy(unit, now))
+    unit.paced = nextAt <= sooner
+    return Math.min(nextAt, sooner)
   }
 
   /** The source's breaker opened, or opened again. @returns the unit that is to come when it lets a call through */
   proberOf(source: Source): Unit | undefined {
     return this.#probers.choose(source)
+  }
+
+  /** @returns the unit that is asked whether the credential is refused to it too: one that was not called since `since` */
+  witnessOf(source: Source, since: number): Unit | undefined {
+    // Each fetch of a lease makes another credential: that a key is refused is no reason for that.
+    const unit = this.#probers.longestUncalled(source, (each) => !this.#planner.isLeased(each))
+    return unit !== undefined && calledAt(unit) < since ? unit : undefined
   }
 
   /** The unit is no longer kept. @returns when another is to come in its place, since it was to probe an open breaker */
@@ -94,7 +108,7 @@ export class Plans {
     // A provider that throttles is asked at the time that it gave.
     if (state === 'closed' || error.kind === 'throttled') return undefined
     if (!this.#probers.takes(unit)) return undefined
-    if (state === 'open' && probeAt !== undefined) return Math.max(probeAt, now + 1)
+    if (state === 'open' && probeAt !== undefined) return Math.max(probeAt, now + shortestLook)
     return now + Math.max(error.retryAfterMs ?? 0, shortestLook)
   }
 
@@ -103,6 +117,6 @@ export class Plans {
     const { state, probeAt } = unit.source.breaker
     if (state !== 'open' || probeAt === undefined || !this.#probers.takes(unit))
       return Number.POSITIVE_INFINITY
-    return Math.max(probeAt, now + 1)
+    return Math.max(probeAt, now + shortestLook)
   }
 }

@@ -22,13 +22,19 @@ export class Probers {
    *   Undefined where none is idle; then the first whose run ends takes the part.
    */
   choose(source: Source): Unit | undefined {
-    let chosen: Unit | undefined
-    for (const unit of this.#units.ofSource(source)) {
-      if (unit.current !== undefined) continue
-      if (chosen === undefined || calledAt(unit) < calledAt(chosen)) chosen = unit
-    }
+    const chosen = this.longestUncalled(source)
     if (chosen === undefined) this.#bySource.delete(source)
     else this.#bySource.set(source, chosen)
+    return chosen
+  }
+
+  /** Of the idle units of a source, those that fit, the one that has not been called for longest. */
+  longestUncalled(source: Source, fits: (unit: Unit) => boolean = () => true): Unit | undefined {
+    let chosen: Unit | undefined
+    for (const unit of this.#units.ofSource(source)) {
+      if (unit.current !== undefined || !fits(unit)) continue
+      if (chosen === undefined || calledAt(unit) < calledAt(chosen)) chosen = unit
+    }
     return chosen
   }
 
@@ -52,4 +58,5 @@ export class Probers {
   }
 }
 
-const calledAt = (unit: Unit): number => unit.calledAt ?? Number.NEGATIVE_INFINITY
+/** When a unit was last called, on the monotonic clock. */
+export const calledAt = (unit: Unit): number => unit.calledAt ?? Number.NEGATIVE_INFINITY

@@ -79,6 +79,8 @@ export type ProviderErrorReason =
   | 'oversized'
   | 'io'
   | 'aborted'
+  /** The provider was not asked: too many calls wait for their turn already. */
+  | 'busy'
   /** The provider was not asked: its circuit breaker is open. */
   | 'circuit-open'
   /** A list no longer names most of what is held, and is not believed yet. */

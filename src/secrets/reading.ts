@@ -1,4 +1,4 @@
-/** What readers of the cache get. Types only: the API, the proxy and the files are written against these. */
+/** What readers of the cache get: the API, the proxy and the files are written against these. */
 import type { ProviderError, ProviderErrorKind, ProviderErrorReason } from './provider.ts'
 import type { Rendition } from './rendition.ts'
 import type { Secret } from './secret.ts'
@@ -37,6 +37,11 @@ export type Reading =
     }
   /** A pattern covers the name and nobody has asked for it yet: the refresher's `demand` fetches it. */
   | { readonly kind: 'undiscovered' }
+
+/** Whether the value has to be fetched first, by whoever asks for it: nobody did yet, or the process was suspended. */
+export function wantsFetch(reading: Reading): boolean {
+  return reading.kind === 'undiscovered' || (reading.kind === 'expired' && reading.overslept === true)
+}
 
 /** One secret as lists, metrics and health see it: never a value. */
 export interface SecretStatus {
@@ -99,6 +104,8 @@ export interface Explanation {
   readonly version: string | undefined
   readonly ageMs: number | undefined
   readonly refreshMs: number
+  /** How long a value is fresh, and so how often it is fetched: `refreshMs`, or the provider's shorter ttl. */
+  readonly freshMs: number
   readonly maxStaleMs: number
   readonly lease: { readonly renewable: boolean; readonly endsAt: number } | undefined
   readonly fetchedAt: number | undefined
@@ -112,7 +119,7 @@ export interface Explanation {
         readonly at: number
       }
     | undefined
-  /** How many attempts have failed in a row. */
+  /** How many attempts have failed in a row, for this secret. */
   readonly failures: number
   readonly nextAttemptAt: number | undefined
   readonly expiresAt: number | undefined

@@ -81,7 +81,9 @@ function assign(units: Units, match: Match): Unit {
 function successorOf({ rules, units }: Rearranging, unit: Unit, matches: readonly Match[]): Unit | undefined {
   if (unit.key === undefined) {
     const source = units.sources.get(unit.source.name)
-    return source === undefined ? undefined : units.find({ source, key: undefined })
+    const now = source === undefined ? undefined : units.find({ source, key: undefined })
+    // It is still there itself where nothing is listed from the source any more.
+    return now === unit ? undefined : now
   }
   const places = new Set(matches.map(({ name }) => placeIn({ rules, units }, name)))
   const [only] = places
@@ -99,6 +101,8 @@ function replan(with_: Rearranging, unit: Unit, before: readonly Match[] | undef
   const { cache, clock, random, runner, rules } = with_
   const now = clock.now()
   if (runner.throttled(unit) !== undefined) return
+  // What waits for its turn already may be nearer its end by the new rules.
+  if (unit.current !== undefined) runner.run(unit)
   const known = new Map(before?.map((match) => [match.name, match]))
   const added = [...unit.matches.values()].filter((match) => {
     const old = known.get(match.name)

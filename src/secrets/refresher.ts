@@ -32,6 +32,7 @@ export class Refresher {
   readonly #schedule: Schedule
   readonly #units: Units
   readonly #runner: Runner
+  readonly #forcedCalls: ForcedCalls
   readonly #askers: Askers
   readonly #rejections: Rejections
   readonly #watchers = new Map<Source, Watcher>()
@@ -47,9 +48,14 @@ export class Refresher {
     this.#units = new Units(sources, (unit) => this.#runner.run(unit))
     this.#runner = new Runner({ ...options, schedule: this.#schedule, units: this.#units })
     const parts = { cache, clock, runner: this.#runner, units: this.#units }
-    const calls = new ForcedCalls(parts)
-    this.#askers = new Askers({ ...parts, rules, calls })
-    this.#rejections = new Rejections({ cache, clock, calls })
+    this.#forcedCalls = new ForcedCalls(parts)
+    this.#askers = new Askers({ ...parts, rules, calls: this.#forcedCalls })
+    this.#rejections = new Rejections({
+      cache,
+      clock,
+      calls: this.#forcedCalls,
+      find: (name) => this.#rules.find(name),
+    })
     for (const source of sources.values()) this.#heedBreaker(source)
     for (const match of rules.declared) this.#units.of(this.#units.placeOf(match)).matches.add(match)
     for (const rule of rules.patterns) {
@@ -73,6 +79,7 @@ export class Refresher {
     this.#stopped = true
     for (const watcher of this.#watchers.values()) watcher.stop()
     this.#runner.stop()
+    this.#forcedCalls.stop()
   }
 
   /**
@@ -154,10 +161,12 @@ export class Refresher {
 
   #heedBreaker(source: Source): void {
     source.onOpened = (probeAt) => this.#runner.opened(source, probeAt)
+    source.onUndecided = (since) => this.#runner.undecided(source, since)
   }
 
   #release(source: Source): void {
     source.onOpened = () => {}
+    source.onUndecided = () => {}
     this.#watchers.get(source)?.stop()
     this.#watchers.delete(source)
     this.#runner.forget(source)
@@ -187,6 +196,7 @@ export class Refresher {
   /** The process stood still. What expired meanwhile is fetched soon, and who wants it waits for that. */
   #resumed(since: number): void {
     const now = this.#options.clock.now()
+    for (const unit of this.#units.all()) unit.paced = false
     this.#askers.resumed()
     this.#options.cache.overslept(since, now + graceAfterResume)
   }

@@ -44,3 +44,10 @@ export function isStillCovered(name: string, before: Rules, after: Rules): boole
 export function patternsOf(rules: Rules, provider: string): string {
   return JSON.stringify(rules.patternsOf(provider).map(({ name, key, field }) => [name, key, field]))
 }
+
+/** The names and patterns that rules have. */
+export function namesOf({ declared, patterns }: Rules): Set<string> {
+  const names = new Set(patterns.map(({ name }) => name))
+  for (const { name } of declared) names.add(name)
+  return names
+}

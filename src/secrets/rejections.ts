@@ -27,6 +27,8 @@ export interface RejectionsOptions {
   readonly cache: SecretCache
   readonly clock: Clock
   readonly calls: ForcedCalls
+  /** Which rule names a secret now. */
+  readonly find: (name: string) => Match | undefined
 }
 
 /**
@@ -37,12 +39,14 @@ export class Rejections {
   readonly #cache: SecretCache
   readonly #clock: Clock
   readonly #calls: ForcedCalls
+  readonly #find: (name: string) => Match | undefined
   readonly #memories = new Map<string, Memory>()
 
   constructor(options: RejectionsOptions) {
     this.#cache = options.cache
     this.#clock = options.clock
     this.#calls = options.calls
+    this.#find = options.find
   }
 
   async report(match: Match, version: string): Promise<RejectedResult> {
@@ -56,7 +60,7 @@ export class Rejections {
     if (known !== undefined && !this.#calls.isUnderWay(match)) return known
     const suffices = (): boolean =>
       this.#replaced(match.name, version) !== undefined || this.#gap(match.name, version) > callPause
-    const run = await this.#calls.ofSince(match, reportedAt, suffices)
+    const run = await this.#calls.ofSince(() => this.#find(match.name), reportedAt, suffices)
     const outcome = outcomeOf(run, match.name)
     const result = this.#replaced(match.name, version) ?? this.#result(match.name, outcome)
     this.#remember(match.name, version, result, run.calledAt ?? reportedAt)

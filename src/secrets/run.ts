@@ -1,4 +1,4 @@
-import type { Urgency } from './ask.ts'
+import type { MadeCall, Urgency } from './ask.ts'
 import type { Confirmation } from './entry.ts'
 import type { RunOutcome } from './outcome.ts'
 
@@ -19,7 +19,9 @@ export class Run {
   readonly renews: boolean
   /** Undefined while the provider is not called for it yet. */
   began: Confirmation | undefined
-  /** It goes ahead of those that nobody waits for. */
+  /** The call that is made for it, maybe for others too. */
+  call: MadeCall | undefined
+  /** A caller waits for it: it goes ahead of all others. */
   isHurried: boolean
   readonly ended: Promise<RunOutcome>
   readonly #resolve: (outcome: RunOutcome | Promise<RunOutcome>) => void

@@ -1,11 +1,11 @@
-import type { Ask } from './ask.ts'
+import { Arrivals } from './arrivals.ts'
+import type { Ask, MadeCall } from './ask.ts'
 import { backoffDelay, notBefore } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
 import type { Ending } from './ending.ts'
 import { endedLease, endingOf, isRefused, saysNothing } from './ending.ts'
 import type { Began } from './intake.ts'
-import { Intake } from './intake.ts'
 import { LastCalls } from './last-calls.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome } from './outcome.ts'
@@ -44,7 +44,7 @@ export class Runner {
   readonly #random: Random
   readonly #schedule: Schedule
   readonly #units: Units
-  readonly #intake: Intake
+  readonly #arrivals: Arrivals
   readonly #plans: Plans
   readonly #tidings: Tidings
   readonly lastCalls: LastCalls
@@ -56,7 +56,7 @@ export class Runner {
     this.#random = options.random
     this.#schedule = options.schedule
     this.#units = options.units
-    this.#intake = new Intake(options.rules, options.cache, options.observer)
+    this.#arrivals = new Arrivals(options)
     this.#plans = new Plans(options)
     this.#tidings = new Tidings(options)
     this.lastCalls = new LastCalls(options.clock)
@@ -68,7 +68,7 @@ export class Runner {
 
   /** Other rules hold from now on. */
   apply(rules: Rules): void {
-    this.#intake.apply(rules)
+    this.#arrivals.apply(rules)
     this.#plans.apply(rules)
     this.#tidings.apply(rules)
   }
@@ -79,11 +79,11 @@ export class Runner {
     this.#schedule.close()
   }
 
-  /** Begins a run, or joins the one that is under way, which then goes ahead where a caller wants it. */
+  /** Begins a run, or joins the one that is under way, which then goes ahead where it is more urgent now. */
   run(unit: Unit, wish: Wish = {}): Run {
     const { current } = unit
     if (current !== undefined) {
-      if (wish.urgency === 'caller') hurry(unit, current)
+      this.#hasten(unit, current, wish)
       return current
     }
     if (this.#stopped) return new Run(wish, false).endsWith(stopping())
@@ -92,6 +92,8 @@ export class Runner {
         ? new Run(wish, false).endsWith(detached())
         : this.run(unit.successor, wish)
     }
+    // Ahead of its plan, and so maybe together with others: somebody forced it, or the configuration has changed.
+    if (unit.plannedFor !== undefined) unit.paced = false
     this.#schedule.drop(unit)
     const lease = this.#leaseToRenew(unit, wish)
     unit.again = false
@@ -120,6 +122,7 @@ export class Runner {
 
   plan(unit: Unit, time: number): void {
     if (this.#stopped || unit.retired || unit.current !== undefined) return
+    unit.paced = false
     this.#schedule.plan(unit, time)
     this.#tidings.planned(unit, time)
   }
@@ -136,7 +139,14 @@ export class Runner {
   opened(source: Source, probeAt: number): void {
     if (this.#stopped) return
     const unit = this.#plans.proberOf(source)
-    if (unit !== undefined) this.plan(unit, Math.max(probeAt, this.#clock.now()))
+    // Never later than planned: a breaker that closes and opens again and again would put it off for ever.
+    if (unit !== undefined) this.planBy(unit, Math.max(probeAt, this.#clock.now()))
+  }
+
+  /** Some keys of a source are refused, and the breaker has to know of another whether they speak for all. */
+  undecided(source: Source, since: number): void {
+    const unit = this.#plans.witnessOf(source, since)
+    if (unit !== undefined && this.throttled(unit) === undefined) this.planBy(unit, this.#clock.now())
   }
 
   /** The unit is no longer among those that are kept. A run of it that is under way ends for `successor`, or for nobody. */
@@ -145,6 +155,7 @@ export class Runner {
     this.#units.delete(unit)
     unit.retired = true
     unit.successor = successor
+    unit.source.forget(unit.key)
     const probeAt = this.#plans.gone(unit)
     if (probeAt !== undefined) this.opened(unit.source, probeAt)
   }
@@ -163,11 +174,16 @@ export class Runner {
   async #perform(unit: Unit, run: Run, wish: Wish, lease: Lease | undefined): Promise<RunOutcome> {
     try {
       const ask = this.#ask(unit, run, wish)
-      const take = await (lease === undefined ? this.#fetch(unit, ask) : this.#renew(unit, lease, ask))
-      // What arrives while the sidecar stops is for nobody; counting or logging it would only look like a failure.
-      if (this.#stopped) return stopping()
-      // What comes from a place that is no longer asked says nothing of the one that is; whoever waits gets its answer.
-      if (unit.retired) return await this.#handOver(unit)
+      const arrival =
+        lease === undefined ? this.#arrivals.fetch(unit, ask) : this.#arrivals.renew(unit, lease, ask)
+      this.#awaitTurn(unit, run)
+      const { take, drop } = await arrival
+      if (this.#stopped || unit.retired) {
+        drop?.()
+        // What arrives while the sidecar stops is for nobody; counting or logging it would only look like a failure.
+        // What comes from a place that is no longer asked says nothing of the one that is: whoever waits gets its answer.
+        return this.#stopped ? stopping() : await this.#handOver(unit)
+      }
       const began = run.began ?? this.#moment()
       const outcome = { ...take(began), calledAt: run.began?.at }
       this.#conclude(unit, run, outcome, began)
@@ -185,10 +201,12 @@ export class Runner {
   }
 
   #ask(unit: Unit, run: Run, { urgency, patienceMs }: Wish): Ask {
-    const began = (): void => {
+    const began = (call: MadeCall): void => {
+      run.call = call
       run.began = this.#moment()
       unit.calledAt = run.began.at
       unit.again = false
+      this.#schedule.drop(unit)
     }
     return {
       urgency: urgency ?? this.planner.urgency(unit, this.#clock.now()),
@@ -198,31 +216,21 @@ export class Runner {
     }
   }
 
-  /** @returns what takes the answer into the cache */
-  async #fetch(unit: Unit, ask: Ask): Promise<(began: Began) => RunOutcome> {
-    const { source, key } = unit
-    if (key === undefined) {
-      const answer = await source.fetchAll(ask)
-      return (began) => this.#intake.takeList(unit, answer, began)
-    }
-    const brought = await source.fetch(key, ask)
-    return (began) => this.#intake.takeKey(unit, brought, began)
+  /** A run that waits for its turn gets the place that it would have if it were wanted only now. */
+  #hasten(unit: Unit, run: Run, { urgency }: Wish): void {
+    if (run.began !== undefined || run.isHurried || this.#stopped || unit.retired) return
+    const to = urgency ?? this.planner.urgency(unit, this.#clock.now())
+    if (to === 'caller') run.isHurried = true
+    unit.source.raise(unit.key, to)
+    this.#awaitTurn(unit, run)
   }
 
-  /** @returns what makes the value that is held last for the renewed lease; it is never dropped for a failure */
-  async #renew(unit: Unit, lease: Lease, ask: Ask): Promise<(began: Began) => RunOutcome> {
-    const { source, key } = unit
-    if (key === undefined) return this.#fetch(unit, ask)
-    const renewed = await source.renew(key, lease, ask)
-    if (renewed instanceof ProviderError) return () => ({ secrets: new Map(), failure: renewed })
-    return (began) => {
-      const secrets = new Map<string, 'unchanged'>()
-      for (const match of unit.matches.values()) {
-        this.#cache.renewed(match, renewed, began)
-        secrets.set(match.name, 'unchanged')
-      }
-      return { secrets }
-    }
+  /** The schedule is free while a run waits for its turn: the unit comes when that has become more urgent (`run`). */
+  #awaitTurn(unit: Unit, run: Run): void {
+    if (run.began !== undefined || this.#stopped || unit.retired) return
+    const time = run.isHurried ? Number.POSITIVE_INFINITY : this.planner.urgentFrom(unit, this.#clock.now())
+    if (Number.isFinite(time)) this.#schedule.plan(unit, time)
+    else this.#schedule.drop(unit)
   }
 
   #moment(): Began {
@@ -232,10 +240,11 @@ export class Runner {
   /** Tells how a run ended, and plans the next one. */
   #conclude(unit: Unit, run: Run, outcome: RunOutcome, began: Began): void {
     const now = this.#clock.now()
-    const ending = endingOf(run, outcome, now - began.at)
+    const ending = endingOf(unit.key, run, outcome, now - began.at)
     // A call that found no room before the provider was none.
     if (run.began !== undefined) {
-      this.#tidings.called(unit, ending)
+      if (run.call?.isTold !== true) this.#tidings.called(unit, ending)
+      if (run.call !== undefined) run.call.isTold = true
       if (!run.renews) this.lastCalls.ended(unit.source, unit.key, began.at, outcome)
     }
     if (this.#retireIfUnheld(unit, ending)) return
@@ -243,15 +252,14 @@ export class Runner {
     const { error } = ending
     const failuresBefore = unit.failures
     if (!isRefused(ending)) this.#tally(unit, ending)
-    const isFirstSuccess = unit.succeededAt === undefined
     if (error === undefined) unit.succeededAt = began.at
     if (endedLease(ending)) unit.mustFetch = true
     else if (error === undefined && !run.renews) unit.mustFetch = false
-    const nextAt = this.#plans.after(unit, ending, isFirstSuccess)
-    // The failure of one secret in a list is no failure of the list.
-    const failure = unit.key === undefined ? outcome.failure : error
+    const nextAt = this.#plans.after(unit, ending)
     unit.failure =
-      failure === undefined ? undefined : { error: failure, quietUntil: quietUntil(failure, now, nextAt) }
+      error === undefined
+        ? undefined
+        : { error, at: this.#clock.wall(), quietUntil: quietUntil(error, now, nextAt) }
     this.#schedule.plan(unit, nextAt)
     this.#tidings.ended(unit, ending, nextAt, failuresBefore)
   }
@@ -288,12 +296,6 @@ export class Runner {
     this.retire(unit)
     return true
   }
-}
-
-function hurry(unit: Unit, run: Run): void {
-  if (run.isHurried || run.began !== undefined) return
-  run.isHurried = true
-  unit.source.hurry(unit.key)
 }
 
 function quietUntil(error: ProviderError, now: number, nextAt: number): number | undefined {

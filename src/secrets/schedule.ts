@@ -21,17 +21,6 @@ const suspended = 10_000
 /** Over how long jobs are spread that became due meanwhile, in milliseconds: all at once they would be a stampede. */
 export const resumeSpread = 5_000
 
-/** A job that someone names rather than keeps. */
-class NamedJob implements Job {
-  plannedFor: number | undefined
-  slot = -1
-  readonly run: () => void
-
-  constructor(run: () => void) {
-    this.run = run
-  }
-}
-
 /**
  * Runs jobs at times of the monotonic clock. A binary heap over one timer of the clock: a hundred thousand jobs cost a
  * hundred thousand places in an array, not as many timers. To plan and to cancel is O(log n).
@@ -40,7 +29,6 @@ export class Schedule {
   readonly #clock: Clock
   readonly #resume: Resume | undefined
   readonly #heap: Job[] = []
-  readonly #named = new Map<string, NamedJob>()
   #timer: Timer | undefined
   /** What the timer was set for, and when it should fire; infinite where none is set. */
   #armedFor = Number.POSITIVE_INFINITY
@@ -75,29 +63,6 @@ export class Schedule {
     this.#settle(last)
   }
 
-  /** As `plan`, for what `id` names. */
-  at(id: string, time: number, run: () => void): void {
-    this.cancel(id)
-    const job = new NamedJob(() => {
-      this.#named.delete(id)
-      run()
-    })
-    this.#named.set(id, job)
-    this.plan(job, time)
-  }
-
-  cancel(id: string): void {
-    const job = this.#named.get(id)
-    if (job === undefined) return
-    this.#named.delete(id)
-    this.drop(job)
-  }
-
-  /** When `id` runs next, in milliseconds of `clock.now()`. */
-  timeOf(id: string): number | undefined {
-    return this.#named.get(id)?.plannedFor
-  }
-
   close(): void {
     this.#timer?.cancel()
     this.#timer = undefined
@@ -107,7 +72,6 @@ export class Schedule {
       job.slot = -1
     }
     this.#heap.length = 0
-    this.#named.clear()
   }
 
   #arm(): void {

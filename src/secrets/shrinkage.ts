@@ -13,7 +13,7 @@ export interface Shrunk {
   readonly held: number
   /** Those of them that it does not list. */
   readonly vanished: ReadonlySet<string>
-  /** For how long it has to say so, in milliseconds. */
+  /** For how long it has to say so, in milliseconds: the longest refresh interval of those that vanished. */
   readonly intervalMs: number
 }
 
@@ -27,14 +27,16 @@ interface Doubt {
 /**
  * Lists from which every secret, or more than half of those that are held, has vanished at once. A backend that lost its
  * database, its permissions or its mind answers so far more often than somebody deletes most of what an application
- * lives on: it is believed once it has said the same three times, over at least one refresh interval.
+ * lives on: it is believed once it has said the same three times, over at least the longest refresh interval of what
+ * vanished.
  */
 export class Shrinkage {
   readonly #observer: SecretsObserver
-  readonly #isHeld: (name: string) => boolean
+  readonly #isHeld: (name: string, provider: string) => boolean
   readonly #doubts = new Map<string, Doubt>()
 
-  constructor(observer: SecretsObserver, isHeld: (name: string) => boolean) {
+  /** @param isHeld whether a secret is held that the provider is asked for */
+  constructor(observer: SecretsObserver, isHeld: (name: string, provider: string) => boolean) {
     this.#observer = observer
     this.#isHeld = isHeld
   }
@@ -43,7 +45,7 @@ export class Shrinkage {
   judge(shrunk: Shrunk): ProviderError | undefined {
     const { provider, at, held, vanished } = shrunk
     const doubt = this.#doubts.get(provider)
-    if (doubt !== undefined && this.#isSame(doubt, vanished)) {
+    if (doubt !== undefined && this.#isSame(doubt, vanished, provider)) {
       doubt.times += 1
       if (doubt.times < timesToBelieve || at - doubt.since < shrunk.intervalMs) return notBelieved(shrunk)
       this.#doubts.delete(provider)
@@ -66,10 +68,10 @@ export class Shrinkage {
     for (const provider of [...this.#doubts.keys()]) if (!isAsked(provider)) this.#doubts.delete(provider)
   }
 
-  /** What was evicted or is configured no longer has not vanished from the list, and does not change what it says. */
-  #isSame(doubt: Doubt, vanished: ReadonlySet<string>): boolean {
+  /** What was evicted, or is not to come from there any more, has not vanished from the list, and does not change what it says. */
+  #isSame(doubt: Doubt, vanished: ReadonlySet<string>, provider: string): boolean {
     if (vanished.size === 0 || !vanished.isSubsetOf(doubt.vanished)) return false
-    for (const name of doubt.vanished) if (!vanished.has(name) && this.#isHeld(name)) return false
+    for (const name of doubt.vanished) if (!vanished.has(name) && this.#isHeld(name, provider)) return false
     return true
   }
 }

@@ -1,8 +1,9 @@
-import type { Ask, CallLimits } from './ask.ts'
+import type { Ask, CallLimits, Urgency } from './ask.ts'
 import { defaultCallLimits } from './ask.ts'
-import type { Brought } from './batcher.ts'
 import { Batcher } from './batcher.ts'
 import type { BreakerCause } from './breaker.ts'
+import type { Brought } from './brought.ts'
+import { discard } from './brought.ts'
 import { Calls } from './calls.ts'
 import type { Random } from './clock.ts'
 import type { SecretsObserver } from './observer.ts'
@@ -13,7 +14,7 @@ import { toProviderError } from './provider-failure.ts'
 import { verdictOfList, verdictOfRenewal } from './verdict.ts'
 
 export type { Ask, CallLimits, Urgency } from './ask.ts'
-export type { Brought } from './batcher.ts'
+export type { Brought } from './brought.ts'
 
 export interface SourceOptions {
   /** For the jitter of the breaker's probes. */
@@ -40,6 +41,8 @@ export class Source {
   readonly #places = new Map<string | undefined, Place>()
   /** Called each time the breaker opens, or stays open after a probe, with the time of the next on the monotonic clock. */
   onOpened: (probeAt: number) => void = () => {}
+  /** Called while the keys that are asked are refused, and others have not been heard since `since`: see `Breaker`. */
+  onUndecided: (since: number) => void = () => {}
 
   constructor(name: string, provider: Provider, clock: Clock, options: SourceOptions = {}) {
     const { random = Math.random, limits, onBreaker } = options
@@ -52,6 +55,7 @@ export class Source {
       limits: { ...defaultCallLimits, ...limits },
       changed: (event) => onBreaker?.({ provider: name, ...event }),
       opened: (probeAt) => this.onOpened(probeAt),
+      undecided: (since) => this.onUndecided(since),
     })
     this.#batcher = new Batcher({
       name,
@@ -96,7 +100,7 @@ export class Source {
     const provider = this.#provider
     if (provider.fetchAll === undefined) return this.#cannot('list')
     const list = provider.fetchAll.bind(provider)
-    return await this.#queue(undefined, ask, { make: list, judge: verdictOfList })
+    return await this.#queue(undefined, ask, { make: list, judge: verdictOfList, discard })
   }
 
   /** @returns the lease as it is from now on, or why it was not renewed */
@@ -111,10 +115,15 @@ export class Source {
     })
   }
 
-  /** A caller began to wait for a call that is still in the queue: it goes ahead from now on. No key: `fetchAll`. */
-  hurry(key: string | undefined): void {
-    this.#places.get(key)?.raise('caller')
-    if (key !== undefined) this.#batcher.hurry(key)
+  /** A call that is still in the queue has become more urgent: it goes ahead from now on. No key: `fetchAll`. */
+  raise(key: string | undefined, urgency: Urgency): void {
+    this.#places.get(key)?.raise(urgency)
+    if (key !== undefined) this.#batcher.raise(key, urgency)
+  }
+
+  /** A key is asked for no more. No key: `fetchAll`. */
+  forget(key: string | undefined): void {
+    this.#calls.breaker.forget(key)
   }
 
   /** Reports changes where the provider can watch, until the source is closed. */
@@ -141,11 +150,11 @@ export class Source {
   async #queue<T>(
     key: string | undefined,
     { urgency, began, forced = false, patienceMs }: Ask,
-    call: Pick<Parameters<typeof Calls.prototype.queue<T>>[0], 'make' | 'judge' | 'judgeFailure'>,
+    call: Pick<Parameters<typeof Calls.prototype.queue<T>>[0], 'make' | 'judge' | 'judgeFailure' | 'discard'>,
   ): Promise<T | ProviderError> {
     this.#calls.breaker.know(key)
     const make = (signal: AbortSignal): Promise<T> => {
-      began()
+      began({ isTold: false })
       return call.make(signal)
     }
     const { place, answer } = this.#calls.queue({

@@ -8,6 +8,8 @@ export class StateChanges {
   readonly #clock: Clock
   readonly #observer: SecretsObserver
   readonly #schedule: Schedule
+  /** One for all entries, of which there may be a hundred thousand. */
+  readonly #onDue = (entry: Entry): void => this.settle(entry)
 
   constructor(clock: Clock, observer: SecretsObserver) {
     this.#clock = clock
@@ -20,21 +22,35 @@ export class StateChanges {
     const now = this.#clock.now()
     this.report(entry, entry.state(now))
     const next = entry.nextChange(now)
-    if (next === undefined) this.forget(entry.match.name)
-    else this.#schedule.at(entry.match.name, next, () => this.settle(entry))
+    if (next === undefined) {
+      this.forget(entry)
+      return
+    }
+    entry.onDue = this.#onDue
+    this.#schedule.plan(entry, next)
+  }
+
+  /** No rule names it any more: to its readers it is missing. */
+  reportRemoved(entry: Entry): void {
+    this.#report(entry, 'missing', { removed: true })
   }
 
   report(entry: Entry, to: Entry['reported']): void {
+    this.#report(entry, to, {})
+  }
+
+  #report(entry: Entry, to: Entry['reported'], more: { removed?: true }): void {
     const from = entry.reported
     if (from === to) return
     entry.reported = to
-    const { name: secret, rule } = entry.match
-    this.#observer.stateChanged({ secret, provider: rule.provider, declared: entry.declared, from, to })
+    const { match, declared } = entry
+    const { name: secret, rule } = match
+    this.#observer.stateChanged({ secret, provider: rule.provider, declared, from, to, ...more })
   }
 
-  /** Nothing is held under the name any more: time changes nothing. */
-  forget(name: string): void {
-    this.#schedule.cancel(name)
+  /** Nothing is held of it any more: time changes nothing. */
+  forget(entry: Entry): void {
+    this.#schedule.drop(entry)
   }
 
   close(): void {

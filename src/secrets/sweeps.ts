@@ -41,6 +41,12 @@ export class Sweeps {
     return sweep !== undefined && this.#clock.now() - sweep.at <= this.#validMs && !sweep.unheld.has(name)
   }
 
+  /** Lists were not read for names that other rules had then: they rule nothing out any more. */
+  outdate(): void {
+    for (const [provider, { unheld }] of this.#last)
+      this.#last.set(provider, { at: Number.NEGATIVE_INFINITY, unheld })
+  }
+
   /** Other rules hold: only what providers listed whose patterns are still `kept` says anything by them. */
   keep(validMs: number, kept: (provider: string) => boolean): void {
     this.#validMs = validMs

@@ -4,7 +4,7 @@ import type { Ending } from './ending.ts'
 import { isRefused } from './ending.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome } from './outcome.ts'
-import { callOutcome, outcomeOf } from './outcome.ts'
+import { callOutcome, firstError, outcomeOf } from './outcome.ts'
 import { ProviderError } from './provider.ts'
 import type { Rules } from './rules.ts'
 import type { Unit } from './unit.ts'
@@ -54,20 +54,36 @@ export class Tidings {
 
   /** A run ended, and the next comes at `nextAt`. */
   ended(unit: Unit, ending: Ending, nextAt: number, failuresBefore: number): void {
-    this.#tellReaders(unit, ending, nextAt)
+    const back = this.#tellReaders(unit, ending, nextAt)
     const { run, outcome, error } = ending
-    const provider = unit.source.name
+    const failing = new Set<string>()
+    for (const [name, each] of outcome.secrets) if (each instanceof ProviderError) failing.add(name)
     if (error === undefined) {
-      if (failuresBefore === 0) return
-      const secrets = this.#waitingFor(unit).slice(0, namesInEvents)
-      this.#observer.recovered({ provider, secrets, attempts: failuresBefore })
-    } else if (run.began !== undefined) {
-      const failed = [...outcome.secrets].filter(([, each]) => each instanceof ProviderError)
-      const names = failed.length > 0 ? failed.map(([name]) => name) : this.#waitingFor(unit)
-      const secrets = names.slice(0, namesInEvents)
-      const nextTryMs = nextAt - this.#clock.now()
-      this.#observer.failed({ provider, secrets, error, attempt: unit.failures, nextTryMs, declared: true })
+      const names = this.#waitingFor(unit).filter((name) => !failing.has(name))
+      if (failuresBefore > 0) this.#recovered(unit, names, failuresBefore)
+      else this.#recovered(unit, [...back.keys()], most(back.values()))
     }
+    const told = error ?? firstError(outcome)
+    if (told === undefined || run.began === undefined) return
+    const secrets = (failing.size > 0 ? [...failing] : this.#waitingFor(unit)).slice(0, namesInEvents)
+    // Of a list that was had, what could not be had of it has a count of its own.
+    const attempt = error === undefined ? this.#mostFailures(failing) : unit.failures
+    const nextTryMs = nextAt - this.#clock.now()
+    const provider = unit.source.name
+    this.#observer.failed({ provider, secrets, error: told, attempt, nextTryMs, declared: true })
+  }
+
+  #mostFailures(names: Iterable<string>): number {
+    const cache = this.#cache
+    const of = (name: string): number =>
+      cache.entry(name)?.attempts.failures ?? cache.failedFirstFetches(name)
+    return most(Iterator.from(names).map(of))
+  }
+
+  #recovered(unit: Unit, names: readonly string[], attempts: number): void {
+    if (names.length === 0) return
+    const secrets = names.slice(0, namesInEvents)
+    this.#observer.recovered({ provider: unit.source.name, secrets, attempts })
   }
 
   /** The first fetch of a pattern secret failed. */
@@ -76,8 +92,10 @@ export class Tidings {
     this.#observer.failed({ provider, secrets: [name], error, attempt, nextTryMs, declared: false })
   }
 
-  #tellReaders(unit: Unit, ending: Ending, nextAt: number): void {
+  /** @returns what was brought again after it had failed, with how often it had */
+  #tellReaders(unit: Unit, ending: Ending, nextAt: number): Map<string, number> {
     const { outcome } = ending
+    const back = new Map<string, number>()
     for (const name of this.#namesOf(unit, outcome)) {
       const result = outcomeOf(outcome, name)
       const attempts = this.#cache.entry(name)?.attempts
@@ -95,7 +113,15 @@ export class Tidings {
       if (result instanceof ProviderError && !(isRefused(ending) && attempts.lastError !== undefined)) {
         attempts.lastError = { error: result, at: this.#clock.wall() }
       }
+      if (result instanceof ProviderError) {
+        // As of the unit: neither a call that was not made counts, nor one that callers force again and again.
+        if (!isRefused(ending) && (!ending.run.forced || attempts.failures === 0)) attempts.failures += 1
+        continue
+      }
+      if (attempts.failures > 0 && result !== 'missing') back.set(name, attempts.failures)
+      attempts.failures = 0
     }
+    return back
   }
 
   *#namesOf(unit: Unit, outcome?: RunOutcome): Generator<string> {
@@ -116,4 +142,11 @@ export class Tidings {
     if (unit.key !== undefined) return declared
     return [...declared, ...this.#rules.patternsOf(unit.source.name).map((rule) => rule.name)]
   }
+}
+
+/** Not `Math.max(...)`: a list may have more secrets than a function takes arguments. */
+function most(counts: Iterable<number>): number {
+  let most = 0
+  for (const count of counts) most = Math.max(most, count)
+  return most
 }

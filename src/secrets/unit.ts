@@ -19,7 +19,7 @@ export class Unit implements Job {
   slot = -1
   /** The run that is under way. Everyone who wants a fetch now shares it. */
   current: Run | undefined
-  /** How many runs in a row failed, for the whole unit or for one of its secrets. */
+  /** How many runs in a row failed: a list as a whole, a key also for one of the secrets that it stands for. */
   failures = 0
   /** How many runs in a row, but for those that failed, found a declared secret missing. */
   misses = 0
@@ -28,6 +28,11 @@ export class Unit implements Job {
   /** When the provider was last called for it, and when the call began that last succeeded, on the monotonic clock. */
   calledAt: number | undefined
   succeededAt: number | undefined
+  /**
+   * It comes when its interval says, at a time of its own. Else it comes when other things of this sidecar or of others
+   * may come too: after a failure, a push, a forced refresh.
+   */
+  paced = false
   /** Something changed at the backend while a run was under way that may have read what was before. */
   again = false
   /** The next run fetches, though a lease could be renewed. */
@@ -69,6 +74,8 @@ export class Unit implements Job {
 
 export interface Failure {
   readonly error: ProviderError
+  /** When the run ended, in milliseconds since the epoch. */
+  readonly at: number
   /** The backend asked for no call before this time, on the monotonic clock. */
   readonly quietUntil: number | undefined
 }

@@ -1,3 +1,4 @@
+import { pauseWhenThrottled } from './backoff.ts'
 import { ProviderError } from './provider.ts'
 
 /** What the end of a call says of the provider as a whole. */
@@ -28,7 +29,7 @@ export function verdictOf(error: ProviderError): Verdict {
  */
 export function verdictOfKeys(keys: readonly string[], answers: Answers): Verdict {
   const verdicts = keys.map((key) => verdictOfEntry(answers.get(key)))
-  const throttled = verdicts.find(({ said }) => said === 'throttled')
+  const throttled = longestPause(verdicts)
   if (throttled !== undefined) return throttled
   const [first = answered] = verdicts
   if (verdicts.every(({ said }) => said === first.said)) return first
@@ -37,11 +38,7 @@ export function verdictOfKeys(keys: readonly string[], answers: Answers): Verdic
 
 /** Of a list: what is wrong with its entries is wrong with them alone, but for being asked to slow down. */
 export function verdictOfList(answers: Answers): Verdict {
-  for (const answer of answers.values()) {
-    const verdict = verdictOfEntry(answer)
-    if (verdict.said === 'throttled') return verdict
-  }
-  return answered
+  return longestPause(answers.values().map(verdictOfEntry)) ?? answered
 }
 
 /** Of a lease that was not renewed: *denied* means that this lease is over, and says nothing of the credential. */
@@ -51,4 +48,19 @@ export function verdictOfRenewal(error: ProviderError): Verdict {
 
 function verdictOfEntry(answer: unknown): Verdict {
   return answer instanceof ProviderError ? verdictOf(answer) : answered
+}
+
+/** Of several that ask for fewer calls the one that asks for the longest pause. */
+function longestPause(verdicts: Iterable<Verdict>): Verdict | undefined {
+  let longest: Verdict | undefined
+  let longestMs = Number.NEGATIVE_INFINITY
+  for (const verdict of verdicts) {
+    if (verdict.said !== 'throttled') continue
+    const pauseMs = verdict.error.retryAfterMs ?? pauseWhenThrottled
+    // Not Math.max: a NaN is no time.
+    if (longest !== undefined && !(pauseMs > longestMs)) continue
+    longest = verdict
+    longestMs = pauseMs > 0 ? pauseMs : 0
+  }
+  return longest
 }

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { explained } from '../../src/api/explained.ts'
+import { timestamp } from '../../src/api/item.ts'
 import { explanationSchema } from '../../src/api/openapi/schemas.ts'
 import { ProviderError } from '../../src/secrets/provider.ts'
 import { canaryGuard } from '../support/canary.ts'
@@ -27,6 +28,7 @@ t.test(
       version: world.cache.status('db-password')?.version,
       ageSeconds: 0,
       refreshSeconds: 600,
+      freshSeconds: 600,
       maxStaleSeconds: 3_600,
       lease: null,
       fetchedAt: '2026-01-01T00:00:00.000Z',
@@ -99,7 +101,14 @@ t.test('what no rule names is 404, and a query is 400', async (t) => {
   const world = await createWorld(t)
   const { status, json } = await world.get('/v1/explain/nope')
   t.equal(status, 404)
-  t.equal(json().code, 'SIDEKEEP_SECRET_NOT_FOUND')
+  t.match(json(), {
+    code: 'SIDEKEEP_SECRET_NOT_FOUND',
+    detail: 'There is no secret named "nope" here: no rule of the configuration names it.',
+  })
+  t.match(
+    (await world.get('/v1/secrets/nope')).json().detail,
+    'either no rule of the configuration names it, or',
+  )
   t.equal((await world.get('/v1/explain/db-password?x=1')).status, 400)
 })
 
@@ -117,6 +126,7 @@ t.test('a lease and an open breaker are told with their times', async (t) => {
       version: '1',
       ageMs: 1_999,
       refreshMs: 1_500,
+      freshMs: 500,
       maxStaleMs: 60_000,
       lease: { renewable: true, endsAt: at },
       fetchedAt: at,
@@ -135,10 +145,19 @@ t.test('a lease and an open breaker are told with their times', async (t) => {
     field: 'password',
     ageSeconds: 1,
     refreshSeconds: 1.5,
+    freshSeconds: 0.5,
     lease: { renewable: true, endsAt: '2026-01-01T00:00:00.000Z' },
     breaker: { state: 'open', cause: 'denied', nextProbeAt: '2026-01-01T00:00:00.000Z' },
     nextAttemptAt: null,
     callersWaiting: 3,
     waiters: 4,
   })
+})
+
+t.test('an end beyond all dates is told as the last of them', (t) => {
+  t.equal(timestamp(Number.MAX_SAFE_INTEGER), '+275760-09-13T00:00:00.000Z')
+  t.equal(timestamp(Number.POSITIVE_INFINITY), '+275760-09-13T00:00:00.000Z')
+  t.equal(timestamp(0), '1970-01-01T00:00:00.000Z')
+  t.equal(timestamp(undefined), null)
+  t.end()
 })

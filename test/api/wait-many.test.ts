@@ -9,7 +9,7 @@ const callers = 2_000
 const path = '/v1/secrets/db-password'
 
 t.test('one rotation wakes two thousand callers: each gets the new value once', async (t) => {
-  const world = await createWorld(t, { config: { maxConnections: callers + 10 } })
+  const world = await createWorld(t, { config: { maxConnections: callers * 1.5 } })
   const tag = (await world.get(path)).headers.etag
   const line = `GET ${path}?wait=1m HTTP/1.1\r\nHost: localhost\r\nX-Sidekeep-Request: true\r\nIf-None-Match: ${tag}\r\n\r\n`
   const answers: string[] = new Array<string>(callers).fill('')

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { describe } from '../../src/commands/explain/describe.ts'
 import type { Explained } from '../../src/commands/explain/explained.ts'
 import { inPlainWords } from '../../src/commands/explain/plain-words.ts'
 import { span } from '../../src/commands/explain/spans.ts'
@@ -71,7 +72,7 @@ t.test('a provider that cannot be reached is named, with the reason and the next
   t.match(stdout, /^Not loaded: it has not been fetched from the provider nowhere yet\. /)
   t.match(
     stdout,
-    /The provider nowhere (has not answered \(refused\)|is not being asked \(circuit-open\)): the last /,
+    /The provider nowhere (has not confirmed it \(refused\)|is not being asked \(circuit-open\)): the last /,
   )
   t.match(stdout, /(Next attempt (in [\d.]+ (s|min)|now)\.|It is being fetched now\.)\n/)
   t.match(stdout, /^last failure +\d{4}-/m)
@@ -109,6 +110,7 @@ const base: Explained = {
   version: '7',
   ageSeconds: 42,
   refreshSeconds: 600,
+  freshSeconds: 600,
   maxStaleSeconds: 86_400,
   lease: null,
   fetchedAt: at(-42),
@@ -139,12 +141,12 @@ const cases: [string, Partial<Explained>, string][] = [
   [
     'fresh, and failing',
     { lastError: timeout, failures: 1, nextAttemptAt: at(3) },
-    'Fresh: the provider platform confirmed it 42 s ago. The provider platform has not answered for 42 s (timeout): the last attempt failed. The last failure: platform gave no answer within 5000 ms. Next attempt in 3 s.',
+    'Fresh: the provider platform confirmed it 42 s ago. The provider platform has not confirmed it for 42 s (timeout): the last attempt failed. The last failure: platform gave no answer within 5000 ms. Next attempt in 3 s.',
   ],
   [
     'stale',
     { state: 'stale', lastSuccessAt: at(-420), lastError: timeout, failures: 4, nextAttemptAt: at(12) },
-    'Stale: overdue, but still served; the provider platform confirmed it last 7 min ago. The provider platform has not answered for 7 min (timeout): the last 4 attempts failed. The last failure: platform gave no answer within 5000 ms. Next attempt in 12 s.',
+    'Stale: overdue, but still served; the provider platform confirmed it last 7 min ago. The provider platform has not confirmed it for 7 min (timeout): the last 4 attempts failed. The last failure: platform gave no answer within 5000 ms. Next attempt in 12 s.',
   ],
   [
     'expired, with an open breaker',
@@ -188,6 +190,18 @@ const cases: [string, Partial<Explained>, string][] = [
     'Missing: the provider platform says that it has no "prod/db". Next attempt in 60 s.',
   ],
   [
+    'missing when it was last asked for, and an outage since',
+    {
+      state: 'missing',
+      version: null,
+      lastSuccessAt: null,
+      failures: 2,
+      lastError: timeout,
+      nextAttemptAt: at(60),
+    },
+    'Missing: the provider platform says that it has no "prod/db". The provider platform has not confirmed it (timeout): the last 2 attempts failed. The last failure: platform gave no answer within 5000 ms. Next attempt in 60 s.',
+  ],
+  [
     'undiscovered',
     { state: 'undiscovered', version: null, lastSuccessAt: null, nextAttemptAt: null },
     'Not fetched: a pattern names it and nobody has asked for it yet; the first read fetches it.',
@@ -203,6 +217,24 @@ for (const [what, more, expected] of cases) {
     t.equal(inPlainWords({ ...base, ...more }, now), expected)
   })
 }
+
+t.test('of a list that is not believed nobody is told that the provider did not answer', async (t) => {
+  const lastError = { ...timeout, reason: 'vanished', message: 'platform: its list lacks 3 of 3.' }
+  t.notMatch(inPlainWords({ ...base, lastError, failures: 1 }, now), /has not answered/)
+})
+
+t.test('of what is leased it tells the lease, and neither refresh nor maxStale', async (t) => {
+  const lines = describe({ ...base, lease: { renewable: false, endsAt: at(3_558) } }, now)
+  t.match(lines, /^lease +not renewable, until \S+ \(in 59 min\)$/m)
+  t.notMatch(lines, /^refresh/m)
+})
+
+t.test('an interval that the provider shortens is told with the one of the rule', async (t) => {
+  t.match(
+    describe({ ...base, freshSeconds: 30 }, now),
+    "every 30 s (the provider's ttl; the rule says 10 min), served for 24 h without",
+  )
+})
 
 t.test('spans are told in a unit that fits', async (t) => {
   const told = [0, 0.05, 0.25, 1, 59, 119, 120, 7_199, 7_200, 86_400, 172_800].map(span)

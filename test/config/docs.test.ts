@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { renderDocs } from '../../scripts/docs.ts'
+import { fixedBounds } from '../../scripts/lib/fixed-bounds.ts'
 import { configJsonSchema, type JsonSchema } from '../../src/config/json-schema.ts'
 import { parse } from './helpers.ts'
 
@@ -37,6 +38,15 @@ t.test('every option says what it is for, gives an example and has a row', async
     t.type(option.description, 'string', `${path.join('.')} has a description`)
     t.ok(option.examples !== undefined || option.items !== undefined, `${path.join('.')} has an example`)
     t.match(text, `\`${path.at(-1)}\` |`.replace(/^`/, ''), `${path.join('.')} has a row`)
+  }
+})
+
+t.test('the bounds that are no options are those of the source', async (t) => {
+  const text = renderDocs().get('docs/configuration.md') ?? ''
+  for (const { of, bound, file, constant } of fixedBounds) {
+    t.ok(text.includes(`| ${of} | ${bound} |`), `${of} has a row`)
+    const source = await readFile(new URL(file, root), 'utf8')
+    t.match(source, new RegExp(`const ${RegExp.escape(constant)}$`, 'm'), `${constant} in ${file}`)
   }
 })
 

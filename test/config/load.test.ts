@@ -83,10 +83,16 @@ t.test('a file that was named must be there, even if another place has one', asy
   const { cwd, systemFile } = place(t)
   writeFileSync(join(cwd, 'sidekeep.yaml'), smallest)
   const option = await refusal(loadConfig({ file: 'absent.yaml', env: {}, cwd, systemFile }))
-  t.equal(option.message, 'absent.yaml: expected a file (named by --config), got nothing')
+  t.equal(
+    option.message,
+    'absent.yaml: expected a file (named by --config), got nothing: put it there, or name the place where it is',
+  )
   t.equal(option.code, 'SIDEKEEP_CONFIG_INVALID')
   const variable = await refusal(loadConfig({ env: { SIDEKEEP_CONFIG: '/absent/x' }, cwd, systemFile }))
-  t.equal(variable.message, '/absent/x: expected a file (named by SIDEKEEP_CONFIG), got nothing')
+  t.equal(
+    variable.message,
+    '/absent/x: expected a file (named by SIDEKEEP_CONFIG), got nothing: put it there, or name the place where it is',
+  )
 })
 
 t.test('a file that is there and not usable is an error, not a reason to go on', async (t) => {

@@ -29,6 +29,7 @@ t.test('the defaults are those of the design', async (t) => {
         url: 'https://a.test',
         timeout: 5000,
         maxBody: 1_048_576,
+        maxRemembered: 16_777_216,
         maxSecrets: 10_000,
         ...calls,
       },

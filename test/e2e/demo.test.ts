@@ -1,6 +1,6 @@
 /** Every line that the demo prints, run as it stands: what a reader pastes must work, today and after the next change. */
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
@@ -107,6 +107,14 @@ t.test('every printed line does what it says', async (t) => {
       t.match(answer, '"state":"stale"')
     },
     async (t, answer) => {
+      t.match(JSON.parse(answer), {
+        state: 'stale',
+        lastError: { kind: 'unavailable', reason: 'refused' },
+        nextAttemptAt: String,
+      })
+      t.notMatch(answer, '"value"')
+    },
+    async (t, answer) => {
       t.match(answer, 'the provider is up again')
       await isNow('fresh')
     },
@@ -134,6 +142,13 @@ t.test('every printed line does what it says', async (t) => {
       await checks[index]?.(t, again.stdout)
     })
   }
+
+  await t.test('an edit of its configuration is applied', async (t) => {
+    const file = /^ {2}config +(\S+)/m.exec(guide)?.[1] ?? ''
+    writeFileSync(file, readFileSync(file, 'utf8').replace('payment: ', 'account: '))
+    await eventually('the change', () => demo.stdout.includes('"the configuration was applied"'))
+    t.equal((await ask(api, '/v1/secrets/payment')).status, 404)
+  })
 
   await t.test('Ctrl-C ends everything within a second and leaves nothing', async (t) => {
     const addresses = [api, ops, ...['provider', 'control'].map((word) => addressOf(guide, word))]

@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import t from 'tap'
 import { startBackend } from '../support/backend.ts'
+import { run } from '../support/process-child.ts'
 import { simpleConfig, token } from '../support/process-sidecar.ts'
 import { applied, invalid, startReloaded, unchanged } from '../support/reloaded-sidecar.ts'
 
@@ -61,4 +62,17 @@ t.test('whatever becomes of the file, the sidecar goes on and takes the next goo
   }
   t.equal(sidecar.logged(applied).length, 0)
   await change(simpleConfig(backend.url, { cache: { maxEntries: 5 } }))
+})
+
+t.test('a file that is deleted is told in the words of check, with what to do', async (t) => {
+  const backend = await startBackend(t, { token, secrets })
+  const { sidecar, file } = await startReloaded(t, simpleConfig(backend.url))
+  unlinkSync(file)
+  const { problems } = await sidecar.says(invalid)
+  const check = await run(t, ['check', '--config', file])
+  t.equal(check.code, 78)
+  t.strictSame(problems, [
+    check.stderr.replace(/^sidekeep: /, '').replace(/ \(SIDEKEEP_CONFIG_INVALID\)\n$/, ''),
+  ])
+  t.match(problems, [/got nothing: put it there, or name the place where it is$/])
 })

@@ -36,6 +36,10 @@ t.test('secrets come, go and are timed anew when the file changes', async (t) =>
     secrets: { removed: ['db-password'] },
   })
   t.match((await sidecar.ask('/v1/secrets/db-password')).json(), { code: 'SIDEKEEP_SECRET_NOT_FOUND' })
+  t.match(sidecar.logged('secret removed from the configuration'), [
+    { level: 'info', secret: 'db-password', from: 'fresh' },
+  ])
+  t.strictSame(sidecar.logged('secret is missing'), [], 'the provider has it as before')
   await servesValue(sidecar, 'api-key', 'CANARY-api-key')
   const after = (await sidecar.ask('/metrics')).text
   t.equal(metric(after, 'sidekeep_secret_state', { secret: 'db-password', state: 'fresh' }), undefined)

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { answer, type BackendItem, faults } from '../support/backend.ts'
 import { held, others } from './support/configuration.ts'
-import { forKey, json, neverAnswers } from './support/injections.ts'
+import { forKey, json, late, neverAnswers } from './support/injections.ts'
 import { faultMatrix } from './support/matrix.ts'
-import { hour, minute, type Row } from './support/row.ts'
+import { hour, minute, type Row, second } from './support/row.ts'
 import type { Scene } from './support/scene.ts'
 
 const bystander = 'other-1'
@@ -75,6 +75,16 @@ const rows: readonly Row[] = [
     expected: { bystander: '200 fresh', log: ['unavailable timeout', 'breaker opens'] },
   },
   {
+    id: 'all-but-one-slow',
+    fault: 'all keys but one are answered after 4 s',
+    modes: only,
+    bystander,
+    begin(scene) {
+      scene.backend.handler = forKey(scene, bystander, late(scene, 4 * second), true)
+    },
+    expected: { ...fine, held: '200 fresh', start: '200 fresh', log: [] },
+  },
+  {
     id: 'one-reset',
     fault: 'one key is answered by a reset',
     modes: only,
@@ -92,7 +102,8 @@ const rows: readonly Row[] = [
     begin(scene) {
       scene.backend.handler = forKey(scene, held, answer(403, html))
     },
-    expected: { ...fine, log: ['denied denied'] },
+    // Who is denied is not asked for again the sooner for being waited for.
+    expected: { ...fine, log: ['denied denied'], readyWithinMs: 5 * minute },
   },
   without('one-deleted', 'one secret is deleted', [held], {
     expected: {
@@ -159,6 +170,8 @@ const rows: readonly Row[] = [
       start: '404 SIDEKEEP_SECRET_NOT_FOUND',
       log: ['unavailable vanished', 'list doubted', 'list believed'],
       readyWithinMs: 5 * minute,
+      // Believed, the required one is missing, and asked for every 30 s at least.
+      callsAtMost: 250,
     },
   },
 ]

@@ -50,15 +50,20 @@ t.test('a provider that is removed is shown no longer, even if a call to it ends
   t.equal(metric(back, 'sidekeep_refresh_total', { provider: 'a', outcome: 'ok' }), 1, 'it begins anew')
 })
 
-t.test('a provider that is replaced keeps its counts; its breaker is another one', async (t) => {
-  const metrics = metricsOf('a')
-  metrics.called(called('a'))
-  metrics.breakerChanged({ provider: 'a', cause: 'denied', open: true, nextProbeMs: 1 })
-  metrics.providersChanged(['a'], ['a'])
-  const text = await scrape(metrics)
-  t.equal(metric(text, 'sidekeep_refresh_total', { provider: 'a', outcome: 'ok' }), 1)
-  t.equal(metric(text, 'sidekeep_provider_circuit_open', { provider: 'a', cause: 'denied' }), 0)
-})
+t.test(
+  'a provider that is replaced keeps its counts; its breaker is another one, and it is up once it has answered',
+  async (t) => {
+    const metrics = metricsOf('a')
+    metrics.called(called('a'))
+    metrics.breakerChanged({ provider: 'a', cause: 'denied', open: true, nextProbeMs: 1 })
+    t.equal(metric(await scrape(metrics), 'sidekeep_provider_up', { provider: 'a' }), 1)
+    metrics.providersChanged(['a'], ['a'])
+    const text = await scrape(metrics)
+    t.equal(metric(text, 'sidekeep_provider_up', { provider: 'a' }), 0)
+    t.equal(metric(text, 'sidekeep_refresh_total', { provider: 'a', outcome: 'ok' }), 1)
+    t.equal(metric(text, 'sidekeep_provider_circuit_open', { provider: 'a', cause: 'denied' }), 0)
+  },
+)
 
 t.test('the proxy shows in the metrics from when there is one, with the limits that there are', async (t) => {
   const metrics = metricsOf()

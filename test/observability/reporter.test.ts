@@ -109,3 +109,24 @@ t.test('a change of state is one line, as loud as callers feel it', async (t) =>
   )
   t.equal(lines.length, changes.length)
 })
+
+t.test('a secret that the configuration names no longer is no warning', async (t) => {
+  const { lines, reporter } = await reported('info')
+  reporter.stateChanged({ ...of, from: 'fresh', to: 'missing', removed: true })
+  t.match(lines, [
+    { level: 'info', secret: 'db-password', from: 'fresh', msg: 'secret removed from the configuration' },
+  ])
+  reporter.stateChanged({ ...of, declared: false, from: 'fresh', to: 'missing', removed: true })
+  t.equal(lines.length, 1, 'with a pattern there go as many as it had')
+})
+
+t.test(
+  'of what nobody foresaw one line at error tells the kind and the place, never the words',
+  async (t) => {
+    const { lines, reporter } = await reported('error')
+    reporter.broke({ provider: 'platform', thrown: new TypeError('cannot read CANARY-in-a-message') })
+    t.equal(lines.length, 1)
+    t.match(lines, [{ level: 'error', provider: 'platform', err: { name: 'TypeError' } }])
+    t.notMatch(JSON.stringify(lines), 'CANARY-')
+  },
+)

@@ -14,7 +14,17 @@ t.test('each type of the configuration gets its provider', async (t) => {
   const backend = await startBackend(t, { secrets: [['key', 'CANARY-http']] })
 
   for (const [config, expected] of [
-    [{ type: 'http', url: backend.url, timeout: 1000, ...bounds }, 'CANARY-http'],
+    [
+      {
+        type: 'http',
+        url: backend.url,
+        timeout: 1000,
+        maxConcurrentCalls: 8,
+        maxRemembered: 1000,
+        ...bounds,
+      },
+      'CANARY-http',
+    ],
     [{ type: 'file', path, format: 'auto', poll: 1000, ...bounds }, 'CANARY-file'],
     [{ type: 'env', prefix: 'SIDEKEEP_TEST_' }, 'CANARY-env'],
   ] as const) {

@@ -1,8 +1,10 @@
+import { join } from 'node:path'
 import { pino } from 'pino'
 import t from 'tap'
 import type { Loaded } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/config/load.ts'
 import type { ReloadOutcome } from '../../src/observability/metrics-state.ts'
+import { FileWatch } from '../../src/reload/file-watch.ts'
 import { type Applied, Reloader } from '../../src/reload/reloader.ts'
 import { parse, refusal, smallest } from '../config/helpers.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'
@@ -183,6 +185,31 @@ t.test('however often somebody asks during a reload, it causes one more', async 
   resolve(changes)
   await settle()
   t.match(rig, { looks: 2, outcomes: ['applied', 'unchanged'] })
+})
+
+t.test('a file that never rests costs a reload a second at the most', async (t) => {
+  const rig = rigOf()
+  const path = join(t.testdir({}), 'sidekeep.yaml')
+  const watch = new FileWatch({ path, clock: rig.clock, look: () => rig.reloader.look() })
+  t.teardown(() => watch.close())
+  watch.set({ watch: true, poll: 60_000 })
+  for (let at = 0; at < 1_000; at += 1) {
+    rig.text = at % 3 === 0 ? 'half written: [' : `${other}# ${at}`
+    watch.soon()
+    await rig.clock.advance(10)
+  }
+  const told = rig.lines().length
+  t.ok(told >= 5 && told <= 11, `${told} lines of the log in 10 s`)
+  t.equal(rig.outcomes.length, told)
+  rig.text = smallest
+  await rig.clock.advance(2_000)
+  watch.soon()
+  await rig.clock.advance(2_000)
+  t.strictSame(
+    rig.applied.at(-1)?.config,
+    (await parse(smallest)).config,
+    'and what it holds in the end counts',
+  )
 })
 
 t.test('what could not be applied is tried again only when somebody asks or it changes', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { backoffDelay } from '../../src/secrets/backoff.ts'
+import { backoffDelay, firstRefreshDelay } from '../../src/secrets/backoff.ts'
 import { day, hour, minute, second } from '../support/heart-rig.ts'
 
 t.test('the backoff has full jitter, doubles from 1 s and ends at the interval or five minutes', (t) => {
@@ -41,5 +41,13 @@ t.test('a Retry-After is honoured up to an hour, and never shortens the backoff'
   t.equal(backoffDelay(1, minute, 365 * day, random), hour)
   t.equal(backoffDelay(7, day, second, random), 32 * second)
   t.equal(backoffDelay(1, minute, 0, random), 500)
+  t.end()
+})
+
+t.test('a refresh that comes anywhere in an interval still leaves the backend a pause', (t) => {
+  const drawsNothing = (): number => 0
+  t.equal(firstRefreshDelay(60_000, drawsNothing), 1_080)
+  // A provider's ttl of a second, and a quarter of a short interval where answers take longer than it.
+  for (const intervalMs of [250, 1_000, 2_500]) t.ok(firstRefreshDelay(intervalMs, drawsNothing) >= 100)
   t.end()
 })

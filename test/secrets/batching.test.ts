@@ -104,7 +104,8 @@ t.test('two who ask for the same key share, until its call has begun', async (t)
   )
   t.same(began, ['a', 'a', 'a'])
   calls[0]?.end()
-  t.equal(await first, await second)
+  t.same((await Promise.all([first, second])).map(inWords), ['CANARY-a', 'CANARY-a'])
+  t.not(await first, await second, 'each a value of its own, which it may overwrite')
   calls[1]?.end(new Map([['a', missing()]]))
   t.equal(inWords(await third), 'missing not-found')
 })
@@ -189,7 +190,7 @@ t.test('the most urgent ask decides for its batch, when it joins later or hurrie
   void fetch('f')
   void fetch('g')
   await clock.advance(10)
-  source.hurry('f')
+  source.raise('f', 'caller')
   void fetch('h', 'expiring')
   for (let at = 0; at < 5; at += 1) {
     calls[at]?.end()
@@ -213,8 +214,8 @@ t.test(
     await clock.advance(10)
     t.match(await full, {
       kind: 'unavailable',
-      reason: 'internal',
-      message: 'p: too many calls wait already',
+      reason: 'busy',
+      message: 'p: too many calls wait already (maxQueuedCalls)',
     })
     await clock.advance(second)
     for (const error of await given) t.match(error, { kind: 'unavailable', reason: 'timeout' })

@@ -17,6 +17,7 @@ class Bench {
   readonly clock = new VirtualClock()
   readonly changes: string[] = []
   readonly openings: number[] = []
+  readonly doubts: number[] = []
   readonly breaker: Breaker
 
   constructor(random: Random = () => 0.5) {
@@ -27,6 +28,7 @@ class Bench {
       changed: ({ cause, open, nextProbeMs }) =>
         this.changes.push(open ? `open for ${cause}, ${nextProbeMs}` : `closed after ${cause}`),
       opened: (probeAt) => this.openings.push(probeAt),
+      undecided: (since) => this.doubts.push(since),
     })
   }
 
@@ -104,6 +106,58 @@ t.test('as many keys must have failed as there are, up to five', async (t) => {
   for (let at = 0; at < 5; at += 1) list.breaker.begin([undefined])(verdict('unavailable'))
   t.equal(list.breaker.state, 'open', 'a list is one key')
 })
+
+t.test('a key that is asked for no more keeps it from opening no longer', async (t) => {
+  const bench = new Bench()
+  for (const key of five) bench.call(key, 'answer')
+  bench.fail('denied', ['a'], 100)
+  t.equal(bench.breaker.state, 'closed', 'the others may still be served')
+  for (const key of ['b', 'c', 'd', 'e']) bench.breaker.forget(key)
+  bench.fail('denied', ['a'], 1)
+  t.equal(bench.breaker.state, 'open', 'it speaks for all that are left')
+  t.ok(bench.call('f', 'answer'), 'and yet not for one that comes later')
+  t.equal(bench.breaker.state, 'closed')
+})
+
+t.test('what failed goes on counting when it is asked for no more, but not against others', async (t) => {
+  const bench = new Bench()
+  for (const key of ['x', 'y', 'z']) {
+    bench.fail('denied', [key], 1)
+    bench.breaker.forget(key)
+  }
+  t.equal(bench.breaker.state, 'open', 'names that come and go tell of a refused credential too')
+  const two = new Bench()
+  two.fail('denied', ['x', 'y'], 3)
+  for (const key of ['x', 'y']) two.breaker.forget(key)
+  t.equal(two.breaker.state, 'open')
+  t.ok(two.call('good', 'answer'), 'two bad keys do not keep a good one waiting')
+})
+
+t.test(
+  'while it is undecided whether a credential is refused, it asks for other keys after a time',
+  async (t) => {
+    const bench = new Bench()
+    for (const key of ['good', 'other', 'bad']) bench.breaker.know(key)
+    bench.call('bad', 'denied')
+    await bench.clock.advance(10 * minute - 1)
+    bench.fail('denied', ['bad'], 10)
+    t.same(bench.doubts, [], 'the others may come by themselves')
+    await bench.clock.advance(1)
+    bench.fail('denied', ['bad'], 1)
+    t.same(bench.doubts, [0], 'and it says from when on nobody has answered')
+    bench.fail('unavailable', ['bad'], 10)
+    t.same(bench.doubts, [0], 'a provider that is down is left alone by each key')
+    bench.call('good', 'answer')
+    bench.fail('denied', ['bad'], 3)
+    t.same(bench.doubts, [0], 'an answer decides')
+    await bench.clock.advance(10 * minute)
+    bench.fail('denied', ['good'], 1)
+    t.same(bench.doubts, [0, 10 * minute])
+    bench.fail('denied', ['other'], 1)
+    t.equal(bench.breaker.state, 'open')
+    t.equal(bench.doubts.length, 2, 'that decides too')
+  },
+)
 
 t.test('a call for many keys counts once, with all of its keys', async (t) => {
   const bench = new Bench()

@@ -92,6 +92,10 @@ t.test('what is named no longer is overwritten, answers 404, and is told as gone
     ['b missing', 'x/1 missing'],
     'and nothing of what was never loaded',
   )
+  t.same(
+    events.of('stateChanged').map(({ removed }) => removed),
+    [true, true],
+  )
   t.equal(cache.stats().entries, 1)
   events.clear()
   await clock.advance(2 * hour)
@@ -150,7 +154,7 @@ for (const [words, change] of [
     Object.assign(entry.attempts, { nextAt: 5, lastFailure: 'of the old place' })
     apply([ruleOf('a', change)])
     t.equal(see('a'), 'fresh CANARY-old')
-    t.same(entry.attempts, { nextAt: undefined, lastFailure: undefined, lastError: undefined })
+    t.same(entry.attempts, { nextAt: undefined, failures: 0, lastFailure: undefined, lastError: undefined })
     t.equal(
       bring('a', 'CANARY-late', old),
       'unwanted',
@@ -324,3 +328,13 @@ t.test('after it, a secret that is required too counts from its first load on', 
   apply([ruleOf('a', { required: true, maxStaleMs: 10 * hour }), ruleOf('b', { ...times, required: false })])
   t.same(cache.required, { loadedOnce: true, held: true })
 })
+
+t.test(
+  'a list was not read for a name that was declared then, and does not make it missing now',
+  async (t) => {
+    const { clock, cache, see, apply } = start(t, [ruleOf('x/1', { provider: 'other' }), pattern])
+    cache.swept('p', clock.now(), [])
+    apply([pattern])
+    t.equal(see('x/1'), 'undiscovered')
+  },
+)

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t from 'tap'
 import type { Change } from '../../src/secrets/change-feed.ts'
 import { ChangeFeed } from '../../src/secrets/change-feed.ts'
@@ -5,6 +7,9 @@ import { ProviderError } from '../../src/secrets/provider.ts'
 import type { World } from '../api/support/world.ts'
 import { createWorld, pause } from '../api/support/world.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
 
 const down = new ProviderError('unavailable', 'refused', 'memory refused')
 
@@ -141,4 +146,18 @@ t.test('without a history nothing can be missed but what has not happened', asyn
   t.strictSame(feed.since(before), { changes: [] })
   feed.rotated({ secret: 'a', version: '2' })
   t.strictSame(feed.since(before), { gap: 'too-old' })
+})
+
+t.test('what is beyond the history is kept by nobody', async (t) => {
+  const feed = new ChangeFeed({ clock: new VirtualClock(), history: 10, versionOf: () => '1' })
+  const heapUsed = (): number => {
+    collectGarbage()
+    return process.memoryUsage().heapUsed
+  }
+  const before = heapUsed()
+  for (let version = 0; version < 200_000; version += 1) feed.rotated({ secret: 'a', version: `${version}` })
+  const grown = heapUsed() - before
+  // All of them would be some 20 MiB.
+  t.ok(grown < 4 * 1024 * 1024, `${(grown / 1024 / 1024).toFixed(1)} MiB more`)
+  t.match(feed.since(feed.lastId), { changes: [] })
 })

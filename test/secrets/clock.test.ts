@@ -73,6 +73,19 @@ t.test('the system clock goes forward, and knows the date', async (t) => {
   t.ok(systemClock.wall() > Date.UTC(2025, 0, 1))
 })
 
+t.test('a date that is set anew does not move the system clock', async (t) => {
+  const { now } = Date
+  t.teardown(() => {
+    Date.now = now
+  })
+  const before = systemClock.now()
+  for (const days of [1, -1]) {
+    Date.now = () => now() + days * 24 * 60 * 60_000
+    const passed = systemClock.now() - before
+    t.ok(passed >= 0 && passed < 60_000, `${passed} ms`)
+  }
+})
+
 t.test('work ends within its time or not, and its failure comes through', async (t) => {
   const clock = new VirtualClock()
   t.equal(await endsWithin(clock, 100, Promise.resolve()), true)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { Rules } from '../../src/secrets/rules.ts'
 import type { Answer } from '../support/heart-backend.ts'
 import { denied, fetched, KeyBackend, ListBackend, missing, unavailable } from '../support/heart-backend.ts'
 import { createRig, day, hour, minute, ruleOf, second } from '../support/heart-rig.ts'
@@ -113,6 +114,30 @@ t.test('how calls ended and how long they took is told of each', async (t) => {
     ['unavailable', 'denied', 'missing', 'ok', 'unchanged', 'ok'],
   )
   t.ok(events.of('called').every(({ durationMs }) => durationMs === 250))
+})
+
+t.test('a call that serves many keys is told as one, however many of them are still wanted', async (t) => {
+  const clock = new VirtualClock()
+  let calls = 0
+  const backend = {
+    batchSize: 100,
+    fetch: async (keys: readonly string[]) => {
+      calls += 1
+      return new Map(keys.map((key) => [key, calls % 3 === 0 ? unavailable() : fetched('CANARY-1')]))
+    },
+  }
+  const rules = Array.from({ length: 50 }, (_, at) => ruleOf(`s${at}`))
+  const { refresher, cache, sources, events } = createRig(t, { clock, backend, rules })
+  refresher.start()
+  // The first of them goes while the call waits for others.
+  const fewer = new Rules(rules.slice(1))
+  cache.apply({ rules: fewer, maxEntries: 1, maxBytes: 1, missingTtlMs: second })
+  refresher.apply({ rules: fewer, sources })
+  await clock.advance(10)
+  t.match(events.of('called'), [{ provider: 'p', outcome: 'ok' }])
+  await clock.advance(hour)
+  t.ok(calls > 60, `${calls} calls`)
+  t.equal(events.of('called').length, calls)
 })
 
 t.test('a failed first fetch of a name that a caller chose is told as such', async (t) => {

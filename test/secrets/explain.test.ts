@@ -35,6 +35,7 @@ t.test('all that is known of a held secret is told, and never its value', async 
     version: 'v1',
     ageMs: 10 * second,
     refreshMs: minute,
+    freshMs: minute,
     maxStaleMs: hour,
     lease: undefined,
     fetchedAt: at,
@@ -63,10 +64,10 @@ t.test('a failure is told with its kind and time, and kept after a success', asy
   await clock.advance(27 * second)
   const at = clock.wall() - 460
   const lastError = { kind: 'unavailable', reason: 'refused', message: 'the backend refuses connections', at }
-  t.match(refresher.explain('db'), { state: 'fresh', lastError, failures: 1, nextAttemptAt: at + 500 })
+  t.match(refresher.explain('db'), { state: 'fresh', lastError, failures: 1, nextAttemptAt: at + 4 * second })
   backend.answer = good
-  await clock.advance(second)
-  t.match(refresher.explain('db'), { failures: 0, lastError, lastSuccessAt: at + 500 })
+  await clock.advance(4 * second)
+  t.match(refresher.explain('db'), { failures: 0, lastError, lastSuccessAt: at + 4 * second })
 })
 
 t.test('an open breaker is told with the time of its next probe, on the wall clock', async (t) => {
@@ -161,4 +162,37 @@ t.test('a secret of a list is told by its list', async (t) => {
   t.match(refresher.explain('app/a'), { state: 'fresh', key: 'kv/app/a' })
   t.match(refresher.explain('db'), { state: 'missing', failures: 0 })
   t.equal(refresher.explain('db')?.nextAttemptAt, refresher.explain('app/a')?.nextAttemptAt)
+})
+
+t.test('a first fetch that failed is told of the name, though nothing is held of it', async (t) => {
+  const { clock, refresher } = start(t, (key) => (key === 'kv/app/x' ? denied() : good()))
+  await clock.advance(second)
+  await refresher.demand('app/x', second)
+  const at = clock.wall()
+  t.match(refresher.explain('app/x'), {
+    state: 'not-loaded',
+    failures: 1,
+    lastError: { kind: 'denied', reason: 'denied', message: 'the backend denies the credential', at },
+  })
+  t.match(refresher.explain('app/y'), { state: 'undiscovered', failures: 0, lastError: undefined })
+})
+
+t.test('a list that could not be had is told of each name that only it could tell of', async (t) => {
+  const clock = new VirtualClock()
+  const backend = new ListBackend(clock, () => unavailable())
+  const { refresher } = createRig(t, { clock, backend, rules })
+  refresher.start()
+  await clock.advance(0)
+  const lastError = { kind: 'unavailable', reason: 'refused', at: clock.wall() }
+  t.match(refresher.explain('app/a'), { state: 'undiscovered', failures: 1, lastError })
+})
+
+t.test("a provider's shorter ttl is told beside the rule's interval", async (t) => {
+  let ttlMs = 20 * second
+  const { clock, refresher } = start(t, () => fetched('{"password":"CANARY-1"}', { ttlMs }))
+  await clock.advance(0)
+  t.match(refresher.explain('db'), { refreshMs: minute, freshMs: 20 * second })
+  ttlMs = hour
+  await clock.advance(minute)
+  t.match(refresher.explain('db'), { refreshMs: minute, freshMs: minute })
 })

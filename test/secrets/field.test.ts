@@ -98,6 +98,14 @@ t.test('a value that is nested as deeply as its size allows does no harm', (t) =
   t.end()
 })
 
+t.test('a value that is nested deeper than can be written is no field, and throws nothing', (t) => {
+  // Members that look like indices are written by recursion, where arrays are not.
+  const document = `{"a":${'{"0":'.repeat(100_000)}1${'}'.repeat(100_000)},"b":"CANARY-beside"}`
+  t.equal(pickField(document, 'a'), undefined)
+  t.equal(pickField(document, 'b'), 'CANARY-beside')
+  t.end()
+})
+
 t.test('every path of a JSON value is found by its pointer', (t) => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 4 }), (value) => {
@@ -127,5 +135,21 @@ t.test('a number keeps its spelling, which a double would change', (t) => {
   t.equal(pickField(document, 'price'), '1.50')
   t.equal(pickField(document, 'all'), '{"deep":[1e400]}')
   t.equal(pickField(document, '/id/rawJSON'), undefined, 'and has no members')
+  t.end()
+})
+
+t.test('beside a value that is nested too deep for numbers to keep their spelling, none is a field', (t) => {
+  for (const [open, close] of [
+    ['{"0":', '}'],
+    ['[', ']'],
+  ] as const) {
+    const deep = `${open.repeat(100_000)}true${close.repeat(100_000)}`
+    const document = `{"id":12345678901234567890,"all":{"pin":[1.50]},"b":"CANARY-beside","c":[true,"CANARY-2"],"d":${deep}}`
+    t.equal(pickField(document, 'id'), undefined, 'rather than 12345678901234567000')
+    t.equal(pickField(document, 'all'), undefined)
+    t.equal(pickField(document, '/all/pin/0'), undefined)
+    t.equal(pickField(document, 'b'), 'CANARY-beside')
+    t.equal(pickField(document, 'c'), '[true,"CANARY-2"]')
+  }
   t.end()
 })

@@ -103,8 +103,8 @@ t.test('a failure is the first one, however long a declared secret has been miss
   list = unavailable()
   await clock.advance(minute)
   t.match(events.of('failed').slice(0, 2), [
-    { attempt: 1, nextTryMs: 500 },
-    { attempt: 2, nextTryMs: second },
+    { attempt: 1, nextTryMs: 4 * second },
+    { attempt: 2, nextTryMs: 8 * second },
   ])
   list = listing('a')
   const calls = backend.calls.length
@@ -112,6 +112,29 @@ t.test('a failure is the first one, however long a declared secret has been miss
   t.match(events.of('recovered'), [{ attempts: events.of('failed').length }])
   t.ok(backend.calls.length - calls < 130, 'a failure does not make it ask more often for what is missing')
 })
+
+t.test(
+  'a list that never came is asked for soon, since whoever wants one of its secrets is refused',
+  async (t) => {
+    const rules = [ruleOf('x/*', { key: 'x*', refreshMs: hour })]
+    let list: Listing = throttled(0)
+    const { clock, backend } = start(t, rules, () => list)
+    await clock.advance(hour)
+    const gaps = backend.times.slice(1).map((time, at) => Math.round(time - (backend.times[at] ?? 0)))
+    t.same(
+      gaps.slice(0, 6),
+      [0.5, 1, 2, 4, 8, 15].map((seconds) => seconds * second),
+    )
+    t.equal(Math.max(...gaps), 15 * second, 'half of thirty seconds')
+    list = listing('x1')
+    await clock.advance(15 * second)
+    list = throttled(0)
+    await clock.advance(hour)
+    backend.calls.length = 0
+    await clock.advance(hour)
+    t.ok(backend.calls.length < 25, `${backend.calls.length} calls in an hour once it had come`)
+  },
+)
 
 t.test('one bad key disturbs neither the others nor the discovery of new ones', async (t) => {
   let list = new Map<string, Answer>([
@@ -129,7 +152,7 @@ t.test('one bad key disturbs neither the others nor the discovery of new ones', 
   await clock.advance(0)
   t.match(cache.read('bad'), { kind: 'not-loaded', reason: 'the backend denies the credential' })
   t.match(cache.read('shape'), { kind: 'not-loaded', reason: /no JSON/ })
-  // The retries come at 0.5, 1.5, 3.5, 7.5, 15.5 and 31.5 s: here the last sweep is no longer remembered.
+  // The next list comes at its interval: here the last sweep is no longer remembered.
   await clock.advance(26.5 * second)
   list = new Map([...list, ['x2', fetched('CANARY-x2')]])
   t.equal(inWords(await refresher.demand('x/2', second)), 'fresh CANARY-x2')
@@ -161,12 +184,12 @@ t.test(
       () => new Map([['x1', answer]]),
     )
     await clock.advance(0)
-    const told = { kind: 'not-loaded', reason: 'the backend denies the credential', retryAfterMs: 500 }
+    const told = { kind: 'not-loaded', reason: 'the backend denies the credential', retryAfterMs: 27_540 }
     t.match(cache.read('x/1'), told)
     t.match(await refresher.demand('x/1', second), told)
     t.equal(see('x/2'), 'not-found')
     answer = fetched('CANARY-x1')
-    await clock.advance(500)
+    await clock.advance(27_540)
     t.equal(see('x/1'), 'fresh CANARY-x1')
   },
 )
@@ -255,3 +278,16 @@ t.test(
     t.equal(backend.calls.length, before + 2)
   },
 )
+
+t.test('of several entries that ask for fewer calls, the longest pause counts', async (t) => {
+  const list = () =>
+    listing('a')
+      .set('x', throttled(100))
+      .set('y', throttled(5 * second))
+      .set('z', throttled(second))
+  const { clock, backend } = start(t, [ruleOf('a', { refreshMs: second })], list)
+  await clock.advance(5 * second - 1)
+  t.equal(backend.calls.length, 1)
+  await clock.advance(minute)
+  t.ok(backend.calls.length > 1)
+})

@@ -116,27 +116,32 @@ t.test(
   },
 )
 
-t.test('callers go first, then what expires, then the rest; within one line who came first', async (t) => {
-  const desk = new Desk(new VirtualClock(), { maxConcurrentCalls: 1 })
-  desk.queue('first', 'routine')
-  desk.queue('r1', 'routine')
-  desk.queue('e1', 'expiring')
-  desk.queue('c1', 'caller')
-  desk.queue('c2', 'caller')
-  desk.end(2)
-  t.same(desk.started, ['first', 'c1', 'c2'])
-  desk.end(2)
-  t.same(desk.started.slice(3), ['e1', 'r1'])
-})
+t.test(
+  'callers go first, then what is required, what expires, and the rest; in one line who came first',
+  async (t) => {
+    const desk = new Desk(new VirtualClock(), { maxConcurrentCalls: 1 })
+    desk.queue('first', 'routine')
+    desk.queue('r1', 'routine')
+    desk.queue('e1', 'expiring')
+    desk.queue('q1', 'required')
+    desk.queue('c1', 'caller')
+    desk.queue('c2', 'caller')
+    desk.end(2)
+    t.same(desk.started, ['first', 'c1', 'c2'])
+    desk.end(3)
+    t.same(desk.started.slice(3), ['q1', 'e1', 'r1'])
+  },
+)
 
-t.test('thousands of callers leave each of the other lines a quarter of the permits', async (t) => {
+t.test('thousands of callers leave each of the other lines a fifth of the permits', async (t) => {
   const desk = new Desk(new VirtualClock(), { maxConcurrentCalls: 1, maxQueuedCalls: 10_000 })
   for (let at = 0; at < 4_000; at += 1) desk.queue(`c${at}`, 'caller', 60_000)
   for (let at = 0; at < 100; at += 1) desk.queue(`e${at}`, 'expiring')
+  for (let at = 0; at < 100; at += 1) desk.queue(`q${at}`, 'required')
   for (let at = 0; at < 100; at += 1) desk.queue(`r${at}`, 'routine')
-  desk.end(400)
+  desk.end(500)
   const of = (letter: string): number => desk.started.filter((name) => name.startsWith(letter)).length
-  t.same([of('e'), of('r')], [100, 100])
+  t.same([of('q'), of('e'), of('r')], [100, 100, 100])
   t.equal(of('c'), 201)
   desk.end(10)
   t.equal(of('c'), 211, 'and nothing is kept free for who does not wait')

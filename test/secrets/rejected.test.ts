@@ -204,6 +204,35 @@ t.test('a new version begins anew, as does one that nobody complained of for a w
   t.equal(backend.calls.length, 2)
 })
 
+t.test(
+  'a thousand secrets are remembered as reported, and the one reported longest ago goes first',
+  async (t) => {
+    const clock = new VirtualClock()
+    const backend = new KeyBackend(clock, () => version(1))
+    const rules = [ruleOf('db'), ruleOf('app/*')]
+    const limits = { maxCallsPerSecond: 10_000 }
+    const { refresher } = createRig(t, { clock, backend, rules, limits, maxEntries: 2_000 })
+    refresher.start()
+    for (let at = 0; at <= 1_000; at += 1) await refresher.demand(`app/${at}`, minute)
+    await clock.advance(second)
+    const callsOf = async (name: string): Promise<number> => {
+      const before = backend.calls.length
+      await refresher.rejected(name, 'v1')
+      return backend.calls.length - before
+    }
+    for (const gap of [0, 1, 2]) {
+      await clock.advance(gap * second)
+      t.equal(await callsOf('db'), 1)
+    }
+    // From here on it is asked about again after 4 s.
+    await clock.advance(2 * second)
+    for (let at = 1; at < 1_000; at += 1) await callsOf(`app/${at}`)
+    t.equal(await callsOf('db'), 0, 'it is one of a thousand')
+    await callsOf('app/1000')
+    t.equal(await callsOf('db'), 1, 'it was the one too many')
+  },
+)
+
 t.test('a leased credential that was refused is replaced, not renewed', async (t) => {
   const clock = new VirtualClock()
   const backend = new LeaseBackend(clock, { durationMs: hour, renewable: true })

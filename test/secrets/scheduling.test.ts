@@ -169,7 +169,21 @@ t.test('after a success the backoff begins anew', async (t) => {
   events.clear()
   answer = unavailable()
   await clock.advance(minute)
-  t.match(events.of('failed')[0], { attempt: 1, nextTryMs: 500 })
+  t.match(events.of('failed')[0], { attempt: 1, nextTryMs: 4 * second })
+})
+
+t.test('a retry comes within a second where somebody is refused, within 8 s where nobody is', async (t) => {
+  const never = start(t, () => unavailable(), { random: () => 1 - 2 ** -53 })
+  await never.clock.advance(10 * second)
+  t.same(gaps(never.backend.times).map(Math.round), [second, 2 * second, 4 * second])
+  let answer: Answer = good()
+  const rules = [ruleOf('db', { refreshMs: hour, maxStaleMs: day })]
+  const held = start(t, () => answer, { rules, random: () => 1 - 2 ** -53 })
+  await held.clock.advance(minute)
+  answer = throttled(0)
+  await held.clock.advance(hour)
+  const retries = gaps(held.backend.times).slice(1, 5).map(Math.round)
+  t.same(retries, [8 * second, 16 * second, 32 * second, 64 * second])
 })
 
 t.test("a provider's ttl shortens the interval, never lengthens it, and never to nothing", async (t) => {

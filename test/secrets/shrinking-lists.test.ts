@@ -89,28 +89,41 @@ t.test('what was never held has not vanished', async (t) => {
   t.same(events.of('listShrank'), [])
 })
 
-t.test('it is believed when it has said the same three times and over a refresh interval', async (t) => {
-  const rules = abc.map((rule) => ({ ...rule, refreshMs: rule.name === 'a' ? 10 * second : minute }))
-  const { backend, see, events, fetchNow, clock } = await start(t, rules, listing('a', 'b', 'c'))
-  backend.list = () => listing('a')
-  await fetchNow('b', 8)
-  t.ok(backend.calls.length > 8)
-  t.match(see('b'), 'CANARY-b', 'often enough, and not for long enough')
-  await clock.advance(10 * second)
-  await fetchNow('b')
-  t.same(['a', 'b', 'c'].map(see), ['fresh CANARY-a', 'not-found', 'not-found'])
-  t.match(events.of('listShrank'), [{ believed: false }, { held: 3, vanished: 2, believed: true }])
-  t.same(
-    events
-      .of('stateChanged')
-      .filter(({ to }) => to === 'missing')
-      .map(({ secret }) => secret),
-    ['b', 'c'],
-  )
-  backend.list = () => listing('a', 'b', 'c')
-  await fetchNow('b')
-  t.equal(see('b'), 'fresh CANARY-b', 'and what comes back is found again')
-})
+t.test(
+  'it is believed when it has said the same three times and over the longest interval of what vanished',
+  async (t) => {
+    const refreshMs = new Map([
+      ['a', 10 * second],
+      ['b', 20 * second],
+      ['c', minute],
+    ])
+    const rules = [
+      ...abc.map((rule) => ({ ...rule, refreshMs: refreshMs.get(rule.name) ?? minute })),
+      ruleOf('never-there', { refreshMs: hour }),
+    ]
+    const { backend, see, events, fetchNow, clock } = await start(t, rules, listing('a', 'b', 'c'))
+    backend.list = () => listing('a')
+    await fetchNow('b', 8)
+    t.ok(backend.calls.length > 8)
+    t.match(see('b'), 'CANARY-b', 'often enough, and not for long enough')
+    await clock.advance(40 * second)
+    t.match(see('b'), 'CANARY-b', 'nor for as long as the other of them is fresh')
+    await clock.advance(15 * second)
+    await fetchNow('b')
+    t.same(['a', 'b', 'c'].map(see), ['fresh CANARY-a', 'not-found', 'not-found'])
+    t.match(events.of('listShrank'), [{ believed: false }, { held: 3, vanished: 2, believed: true }])
+    t.same(
+      events
+        .of('stateChanged')
+        .filter(({ to }) => to === 'missing')
+        .map(({ secret }) => secret),
+      ['b', 'c'],
+    )
+    backend.list = () => listing('a', 'b', 'c')
+    await fetchNow('b')
+    t.equal(see('b'), 'fresh CANARY-b', 'and what comes back is found again')
+  },
+)
 
 t.test('twice is not often enough, however long it takes', async (t) => {
   let answers: Listing[] = []

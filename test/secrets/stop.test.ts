@@ -97,3 +97,13 @@ t.test('a stop in the middle of the start is clean', async (t) => {
   t.same(events.all, [])
   t.equal(clock.pending, 0)
 })
+
+t.test('whoever waits for a second call within a second hears of the stop at once', async (t) => {
+  const { clock, refresher, cache, stop } = await start(t, () => fetched('CANARY-1'))
+  await clock.advance(100)
+  const reported = refresher.rejected('db', cache.status('db')?.version ?? '')
+  await clock.advance(500)
+  await stop()
+  t.match(await reported, { outcome: 'failed', error: { reason: 'aborted' } })
+  t.equal(clock.pending, 0, 'and nothing is left to wait for')
+})

@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Provider } from '../../src/secrets/provider.ts'
 import { ProviderError } from '../../src/secrets/provider.ts'
 import type { Answer } from '../support/heart-backend.ts'
-import { fetched, KeyBackend, ListBackend, missing, unavailable } from '../support/heart-backend.ts'
+import { denied, fetched, KeyBackend, ListBackend, missing, unavailable } from '../support/heart-backend.ts'
 import { StormClock } from '../support/heart-clock.ts'
 import { createRig, minute, ruleOf, second } from '../support/heart-rig.ts'
 import { settle } from '../support/virtual-clock.ts'
@@ -112,6 +112,25 @@ t.test('a storm of random names during an outage costs a few calls and the probe
   // Five to open it, of which at most eight were under way, and gaps of 0.5, 1, 2, 4, 8, 16 and 30 s.
   t.ok(backend.calls.length <= 8 + 7, `${backend.calls.length} calls for 12,000 names in a minute`)
 })
+
+t.test(
+  'names that somebody once asked for do not keep a refused credential from being left alone',
+  async (t) => {
+    const clock = new StormClock()
+    let refused = false
+    const answers = (key: string): Answer => (key === 'db' ? fetched('CANARY-db') : missing())
+    const backend = new KeyBackend(clock, (key) => (refused ? denied() : answers(key)))
+    const rules = [ruleOf('db', { refreshMs: 5 * second }), ruleOf('app/*')]
+    const { refresher } = createRig(t, { clock, backend, rules })
+    refresher.start()
+    await settle()
+    for (let at = 0; at < 10; at += 1) await refresher.demand(`app/${at}`, second)
+    refused = true
+    backend.calls.length = 0
+    for (let passed = 0; passed < 60 * minute; passed += second) await clock.advance(second)
+    t.ok(backend.calls.length <= 20, `${backend.calls.length} calls in an hour`)
+  },
+)
 
 t.test('a name that is missing costs no call while it is remembered, and one after that', async (t) => {
   const clock = new StormClock()

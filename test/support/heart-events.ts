@@ -6,6 +6,8 @@ export type Event = Told[keyof SecretsObserver]
 /** An observer that keeps what it is told, in order. */
 export class Recorder implements SecretsObserver {
   readonly all: Event[] = []
+  /** Whether the test has something break; else what broke is thrown on, and fails it. */
+  mayBreak = false
   /** Called with each event, where a test wants to act in the middle of things. */
   onEvent: (event: Event) => void = () => {}
 
@@ -52,6 +54,11 @@ export class Recorder implements SecretsObserver {
 
   listShrank(event: Parameters<SecretsObserver['listShrank']>[0]): void {
     this.#keep({ what: 'listShrank', ...event })
+  }
+
+  broke(event: Parameters<SecretsObserver['broke']>[0]): void {
+    this.#keep({ what: 'broke', ...event })
+    if (!this.mayBreak) throw event.thrown
   }
 
   #keep(event: Event): void {

@@ -4,7 +4,7 @@ import type { Clock, Random } from '../../src/secrets/clock.ts'
 import type { Provider } from '../../src/secrets/provider.ts'
 import type { Reading } from '../../src/secrets/reading.ts'
 import { Refresher } from '../../src/secrets/refresher.ts'
-import type { Rule } from '../../src/secrets/rules.ts'
+import type { Match, Rule } from '../../src/secrets/rules.ts'
 import { Rules } from '../../src/secrets/rules.ts'
 import type { CallLimits } from '../../src/secrets/source.ts'
 import { Source } from '../../src/secrets/source.ts'
@@ -31,6 +31,8 @@ export interface RigOptions<C extends Clock = Clock> {
   readonly missingTtlMs?: number
   /** Of every source. */
   readonly limits?: Partial<CallLimits>
+  /** Told beside the refresher of what is evicted. */
+  readonly onEvicted?: (match: Match) => void
 }
 
 /** The heart as the composition root puts it together, on a virtual clock. */
@@ -65,7 +67,10 @@ export function createRig<C extends Clock>(t: Pick<Test, 'teardown'>, options: R
     maxEntries: options.maxEntries ?? 1_000,
     maxBytes: options.maxBytes ?? 64 * 1024 * 1024,
     missingTtlMs: options.missingTtlMs ?? 10 * second,
-    onEvicted: (match) => refresher.forget(match),
+    onEvicted: (match) => {
+      options.onEvicted?.(match)
+      refresher.forget(match)
+    },
   })
   const refresher = new Refresher({ rules, cache, sources, clock, random, observer: events })
   const stop = async (): Promise<void> => {

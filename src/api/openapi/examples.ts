@@ -30,6 +30,7 @@ export const explanationExample = {
   version: 'h-5f0c6ad9b1e27c44',
   ageSeconds: 1_020,
   refreshSeconds: 600,
+  freshSeconds: 600,
   maxStaleSeconds: 86_400,
   lease: null,
   fetchedAt: '2026-11-22T15:47:00.000Z',

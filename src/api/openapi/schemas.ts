@@ -117,7 +117,11 @@ const explanationProperties = {
   required: { type: 'boolean' },
   version: { ...version, type: ['string', 'null'] },
   ageSeconds: { type: ['integer', 'null'], description: 'Since the provider last confirmed the value.' },
-  refreshSeconds: { type: 'number' },
+  refreshSeconds: { type: 'number', description: 'The refresh interval of its rule.' },
+  freshSeconds: {
+    type: 'number',
+    description: "How long a value is fresh: the refresh interval, or the provider's shorter ttl.",
+  },
   maxStaleSeconds: { type: 'number' },
   lease: {
     type: ['object', 'null'],
@@ -139,7 +143,7 @@ const explanationProperties = {
       at: time,
     },
   },
-  failures: { ...count, description: 'How many attempts have failed in a row.' },
+  failures: { ...count, description: 'How many attempts have failed in a row, for this secret.' },
   nextAttemptAt: time,
   expiresAt: time,
   fetching: { type: 'boolean', description: 'A call for it is under way, or waits for its turn.' },

@@ -1,7 +1,7 @@
 import { explained } from '../explained.ts'
 import type { SecretRefresher } from '../ports.ts'
 import { parseQuery } from '../query.ts'
-import { notFound } from '../refusals.ts'
+import { notNamed } from '../refusals.ts'
 import { sendJson } from '../respond.ts'
 import type { Waiters } from '../waiters.ts'
 import type { Route } from './route.ts'
@@ -20,7 +20,7 @@ export function explainSecretRoute(refresher: Pick<SecretRefresher, 'explain'>, 
       parseQuery({}, request.query)
       const name = request.params['*'] ?? ''
       const explanation = refresher.explain(name)
-      if (explanation === undefined) throw notFound(name)
+      if (explanation === undefined) throw notNamed(name)
       sendJson(request, reply, explained(explanation, waiters.waitingFor(name)))
     },
   }

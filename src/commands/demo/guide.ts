@@ -22,6 +22,7 @@ export function guide({ api, ops, backend, control, configFile }: GuideAddresses
     ['or fetch it at once', `curl -X POST ${header} ${api}/v1/refresh/db-password`],
     ['stop the provider; after 2 s the list says stale', `curl -X POST ${control}/stop`],
     ['and the secret is still served', `curl -i ${header} ${api}/v1/secrets/db-password`],
+    ['why it is so, and what happens next', `curl ${header} ${api}/v1/explain/db-password`],
     ['start the provider again', `curl -X POST ${control}/start`],
   ]
   return [
@@ -30,7 +31,7 @@ export function guide({ api, ops, backend, control, configFile }: GuideAddresses
     `  provider   ${backend}   wants a bearer token, rotates db-password every 10 s`,
     `  sidecar    ${api}           serves what it fetched; health and metrics also on ${ops}`,
     `  control    ${control}           rotates, stops and starts the provider`,
-    `  config     ${configFile}`,
+    `  config     ${configFile}   edit it: a change is applied at once`,
     '',
     'Paste into another terminal:',
     ...steps.flatMap(([what, line]) => ['', `  # ${what}`, `  ${line}`]),

@@ -23,7 +23,10 @@ function linesOf(explained: Explained, now: number): [label: string, text: strin
     ['age', explained.ageSeconds === null ? undefined : span(explained.ageSeconds)],
     [
       'refresh',
-      `every ${span(explained.refreshSeconds)}, served for ${span(explained.maxStaleSeconds)} without`,
+      // What is leased lives by its lease alone.
+      lease === null
+        ? `every ${intervalOf(explained)}, served for ${span(explained.maxStaleSeconds)} without`
+        : undefined,
     ],
     [
       'lease',
@@ -46,6 +49,11 @@ function linesOf(explained: Explained, now: number): [label: string, text: strin
 function breakerOf({ state, cause, nextProbeAt }: Explained['breaker'], now: number): string {
   const why = cause === null ? '' : ` (${cause})`
   return nextProbeAt === null ? `${state}${why}` : `${state}${why}, next call ${ahead(nextProbeAt, now)}`
+}
+
+function intervalOf({ refreshSeconds, freshSeconds }: Explained): string {
+  if (freshSeconds >= refreshSeconds) return span(refreshSeconds)
+  return `${span(freshSeconds)} (the provider's ttl; the rule says ${span(refreshSeconds)})`
 }
 
 function waitingOf({ callersWaiting, waiters }: Explained): string {

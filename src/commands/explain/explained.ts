@@ -10,6 +10,7 @@ export interface Explained {
   readonly version: string | null
   readonly ageSeconds: number | null
   readonly refreshSeconds: number
+  readonly freshSeconds: number
   readonly maxStaleSeconds: number
   readonly lease: { readonly renewable: boolean; readonly endsAt: string } | null
   readonly fetchedAt: string | null

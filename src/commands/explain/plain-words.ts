@@ -27,7 +27,8 @@ function stateOf({ state, provider, key, lastSuccessAt, maxStaleSeconds }: Expla
 }
 
 const troubles = {
-  unavailable: 'has not answered',
+  // It may well have answered: nonsense, or a list that is not believed.
+  unavailable: 'has not confirmed it',
   denied: 'has refused the credential',
   throttled: 'has asked for fewer calls',
   // The state says as much already, where it is the secret itself that is missing.
@@ -40,8 +41,9 @@ function troubleOf(
   now: number,
 ): string {
   const open = breaker.state === 'closed' ? '' : breakerOf(provider, breaker)
-  if (failures === 0 || lastError === null || state === 'missing') return open
+  if (failures === 0 || lastError === null) return open
   const { kind, reason, message } = lastError
+  if (state === 'missing' && kind === 'missing') return open
   const since =
     lastSuccessAt === null ? '' : ` for ${span(Math.max(0, now - Date.parse(lastSuccessAt)) / 1_000)}`
   const what = reason === 'circuit-open' ? 'is not being asked' : troubles[kind]

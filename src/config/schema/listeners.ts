@@ -44,12 +44,12 @@ export const api = section({
   }),
   demandTimeout: option(z.prefault(duration({ min: '1ms', max: '5m' }), '5s'), {
     description:
-      'How long a request for a secret of a pattern waits for its first fetch. All other requests never wait for a provider.',
+      'How long a request for a secret of a pattern waits for its first fetch, or for that of a secret that expired while the machine was suspended. All other reads never wait for a provider.',
     example: '2s',
   }),
   refreshTimeout: option(z.prefault(duration({ min: '1ms', max: '5m' }), '10s'), {
     description:
-      'How long a request that asks for a refresh (`?refresh=true`, `POST /v1/refresh`) waits for it. The refresh itself goes on.',
+      'How long a request that asks for a refresh (`?refresh=true`, `POST /v1/refresh`, `POST /v1/rejected`) waits for it. The refresh itself goes on.',
     example: '5s',
   }),
   maxWait: option(z.prefault(duration({ min: '1s', max: '1h' }), '60s'), {
@@ -59,11 +59,12 @@ export const api = section({
   }),
   maxWaiters: option(z.prefault(count(0, 1_000_000), 10_000), {
     description:
-      'How many requests may wait for changes at once. Each needs a connection too, which `maxConnections` bounds.',
+      'How many requests may wait for changes at once. Each keeps a connection: with the event streams they hold at most three quarters of `maxConnections`, and at least 1, so that plain reads always find one.',
     example: 1000,
   }),
   maxEventStreams: option(z.prefault(count(0, 65_535), 100), {
-    description: 'How many event streams (`GET /v1/events`) may be open at once.',
+    description:
+      'How many event streams (`GET /v1/events`) may be open at once. With the requests that wait for changes they hold at most three quarters of `maxConnections`.',
     example: 10,
   }),
   eventHistory: option(z.prefault(count(0, 1_000_000), 1000), {

@@ -72,6 +72,11 @@ const http = section({
     description: 'How large one answer may be. A larger one is an error, so that memory stays bounded.',
     example: '4MiB',
   }),
+  maxRemembered: option(z.prefault(size(), '16MiB'), {
+    description:
+      'How much memory the answers take that are kept for conditional requests (`ETag`). Beyond it the oldest are forgotten, which costs a full answer; one that is larger is not kept.',
+    example: '1MiB',
+  }),
   maxSecrets: maxSecrets(),
   ...calls(),
 })

@@ -104,6 +104,9 @@ function versionOf(version: unknown): string | undefined {
   if (typeof version === 'string') return version
   if (typeof version === 'number') return String(version)
   if (JSON.isRawJSON(version)) return version.rawJSON
+  // Its spelling may be lost, but a whole number has only one that anybody uses.
+  const number = jsonNumber(version)
+  if (Number.isSafeInteger(number)) return String(number)
   throw new Malformed('its "version" is neither a string nor a number')
 }
 

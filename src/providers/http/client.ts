@@ -38,12 +38,14 @@ export class HttpClient {
   readonly #config: HttpProviderConfig
   readonly #context: ProviderContext
   readonly #connection: Connection
-  readonly #conditional = new Conditional()
+  readonly #conditional: Conditional
 
   constructor(config: HttpProviderConfig, context: ProviderContext, origin: string) {
     this.#config = config
     this.#context = context
-    this.#connection = new Connection({ origin, timeout: config.timeout })
+    const { timeout, maxConcurrentCalls: connections } = config
+    this.#connection = new Connection({ origin, timeout, connections })
+    this.#conditional = new Conditional(config.maxRemembered)
   }
 
   /** How messages name a request. */

@@ -14,8 +14,7 @@ interface Answered {
   readonly body: Buffer
 }
 
-/** Beyond this the oldest is forgotten, which costs one full answer. */
-const maxBytes = 16 * 1024 * 1024
+/** Beyond this, and beyond `maxBytes`, the oldest is forgotten, which costs one full answer. */
 const maxEntries = 10_000
 
 /** An entity tag (RFC 9110, section 8.8.3), not absurdly long. */
@@ -32,8 +31,14 @@ const entityTag = /^(?:W\/)?"[!#-~\u0080-\u00ff]{0,512}"$/
  */
 export class Conditional {
   readonly #entries = new Map<string, Remembered>()
+  readonly #maxBytes: number
   #bytes = 0
   #closed = false
+
+  /** @param maxBytes of the bodies together */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
 
   /** What is remembered of a path; the caller gives it back, or overwrites it. */
   take(path: string): Remembered | undefined {
@@ -47,7 +52,7 @@ export class Conditional {
   /** Remembers an answer, where it can be asked for conditionally. Takes `body` over, to remember or to overwrite it. */
   set(path: string, { etag, contentType, body }: Answered): void {
     this.#forget(path)
-    if (etag === undefined || !entityTag.test(etag) || body.length > maxBytes) body.fill(0)
+    if (etag === undefined || !entityTag.test(etag) || body.length > this.#maxBytes) body.fill(0)
     else this.give(path, { etag, contentType, body: new SecretValue(body) })
   }
 
@@ -60,7 +65,7 @@ export class Conditional {
     this.#entries.set(path, remembered)
     this.#bytes += remembered.body.byteLength
     for (const oldest of this.#entries.keys()) {
-      if (this.#bytes <= maxBytes && this.#entries.size <= maxEntries) break
+      if (this.#bytes <= this.#maxBytes && this.#entries.size <= maxEntries) break
       this.#forget(oldest)
     }
   }

@@ -6,6 +6,8 @@ export interface ConnectionOptions {
   readonly origin: string
   /** Milliseconds: for connecting, for the headers, and between two pieces of a body. */
   readonly timeout: number
+  /** How many connections at the most: as many as calls may be under way. */
+  readonly connections: number
 }
 
 export interface Lease {
@@ -13,9 +15,6 @@ export interface Lease {
   /** To be called once, when the exchange is over. */
   release(): void
 }
-
-/** A sidecar fetches in bursts; more connections would only help to overload the backend. */
-export const connections = 8
 
 /** Milliseconds after which a connection is given up for a new one, so that a change in DNS is followed. */
 const connectionLife = 60_000
@@ -80,8 +79,10 @@ export class Connection {
   }
 
   #open(ca: string | undefined): Pool {
-    const { origin, timeout } = this.#options
+    const { origin, timeout, connections } = this.#options
     return new Pool(origin, {
+      // A call that waited for a connection here would spend its own `timeout` on it, and a healthy backend would look
+      // like one that does not answer.
       connections,
       pipelining: 1,
       allowH2: false,

@@ -9,7 +9,9 @@ import { inParallel } from '../shared/parallel.ts'
 import type { Address } from './address.ts'
 import { isLeased, parseSingle } from './answer.ts'
 import type { HttpClient } from './client.ts'
-import { connections } from './connection.ts'
+
+/** How many keys of one call are asked for at a time; more would only help to overload the backend. */
+const atOnce = 8
 
 /** These say of the backend, not of one key, that asking on is of no use now. */
 const ofBackend: ReadonlySet<ProviderErrorReason> = new Set([
@@ -21,8 +23,8 @@ const ofBackend: ReadonlySet<ProviderErrorReason> = new Set([
 ])
 
 /**
- * A backend with one URL a key. As many requests are under way as there are connections, each with the whole `timeout`
- * for itself. Where the backend as a whole fails, the remaining keys get its failure without being asked for: a
+ * A backend with one URL a key. So many keys of a call are asked for at a time, each with the whole `timeout` for
+ * itself. Where the backend as a whole fails, the remaining keys get its failure without being asked for: a
  * thousand keys must not mean a thousand time-outs, nor a thousand calls to a backend that asked for fewer.
  */
 export function perKeyProvider(client: HttpClient, address: Address, name: string): Provider {
@@ -36,7 +38,7 @@ export function perKeyProvider(client: HttpClient, address: Address, name: strin
     async fetch(keys, signal) {
       const results = new Map<string, Fetched | ProviderError>()
       const health = new Health()
-      await inParallel(new Set(keys), connections, async (key) => {
+      await inParallel(new Set(keys), atOnce, async (key) => {
         const result = health.failure ?? (await settled(fetchOne(key, signal)))
         results.set(key, result)
         health.saw(result)
@@ -60,9 +62,9 @@ class Health {
       this.#inARow = 0
       return
     }
-    // One key may hang or break alone; as many in a row as there are connections are no accident.
+    // One key may hang or break alone; as many in a row as are asked for at a time are no accident.
     this.#inARow++
-    if (ofBackend.has(result.reason) || result.reason === 'aborted' || this.#inARow >= connections) {
+    if (ofBackend.has(result.reason) || result.reason === 'aborted' || this.#inARow >= atOnce) {
       this.failure ??= result
     }
   }

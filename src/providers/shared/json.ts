@@ -15,9 +15,42 @@ export function parseJson(bytes: Buffer): unknown {
         ? JSON.rawJSON(source)
         : value,
     )
-  } catch {
+  } catch (error) {
+    if (error instanceof RangeError) return parseDeep(text)
     throw new Malformed('it is not valid JSON')
   }
+}
+
+/** A number whose spelling was lost. It can be reckoned with, but is no secret, nor is anything that holds it. */
+class UnspeltNumber {
+  readonly value: number
+
+  constructor(value: number) {
+    this.value = value
+  }
+
+  toJSON(): never {
+    throw new Malformed('a number in it has lost its spelling, since another value is nested too deep')
+  }
+}
+
+/**
+ * What is nested some thousand deep can be parsed, but not gone through by a reviver. One such value must not take
+ * the others with it: they come through, but for numbers.
+ */
+function parseDeep(text: string): unknown {
+  const top: [unknown] = [JSON.parse(text)]
+  const containers: (unknown[] | Record<string, unknown>)[] = [top]
+  const seen = (value: unknown): unknown => {
+    if (typeof value === 'number') return new UnspeltNumber(value)
+    if (Array.isArray(value) || isJsonObject(value)) containers.push(value)
+    return value
+  }
+  for (let next = containers.pop(); next !== undefined; next = containers.pop()) {
+    if (Array.isArray(next)) for (const [at, value] of next.entries()) next[at] = seen(value)
+    else for (const [name, value] of Object.entries(next)) next[name] = seen(value)
+  }
+  return top[0]
 }
 
 /** Text of UTF-8 bytes, without a byte order mark. Throws `Malformed`. */
@@ -27,14 +60,16 @@ export function utf8Text(bytes: Buffer): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text
 }
 
-/** True for a JSON object: neither an array, nor null, nor a number that kept its spelling. */
+/** True for a JSON object: neither an array, nor null, nor a number that kept its spelling or lost it. */
 export function isJsonObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !JSON.isRawJSON(value)
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  return !JSON.isRawJSON(value) && !(value instanceof UnspeltNumber)
 }
 
 /** The number that a parsed JSON value is, or undefined. */
 export function jsonNumber(value: unknown): number | undefined {
   if (typeof value === 'number') return value
+  if (value instanceof UnspeltNumber) return value.value
   // Only numbers are ever kept raw.
   return JSON.isRawJSON(value) ? Number(value.rawJSON) : undefined
 }
@@ -46,5 +81,14 @@ export function jsonSecret(value: unknown): SecretValue {
     if (!value.isWellFormed()) throw new Malformed('a value is not well-formed Unicode')
     return SecretValue.fromText(value)
   }
-  return SecretValue.fromText(JSON.stringify(value))
+  return SecretValue.fromText(written(value))
+}
+
+function written(value: unknown): string {
+  try {
+    return JSON.stringify(value)
+  } catch (error) {
+    if (error instanceof RangeError) throw new Malformed('a value is nested too deep')
+    throw error
+  }
 }

@@ -52,6 +52,8 @@ export interface World {
   /** What was logged at debug. */
   readonly debug: string[]
   readonly state: { listenersUp: boolean; shuttingDown: boolean }
+  /** Writes a changed configuration over the one that the routes read, as the sidecar does. */
+  configure(config: Partial<ApiConfig>): void
   /** A request to the api listener, with the header that it wants. */
   get(path: string, options?: RequestOptions): Promise<HttpAnswer>
   post(path: string, options?: RequestOptions): Promise<HttpAnswer>
@@ -89,6 +91,9 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     stateChanged() {},
     breakerChanged() {},
     listShrank() {},
+    broke({ thrown }: { thrown: unknown }) {
+      throw thrown
+    },
   }
   const observer = tellBoth(counting, feed)
   const cache = new SecretCache({
@@ -165,6 +170,10 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     errors,
     debug,
     state,
+    configure(config) {
+      Object.assign(deps.config, config)
+      api.reconfigured()
+    },
     get: (path, init) => send('GET', path, init),
     post: (path, init) => send('POST', path, init),
   }

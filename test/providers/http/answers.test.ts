@@ -157,3 +157,45 @@ t.test('the strong ETag of one key is its version, unless the answer names one',
     t.equal(entry !== undefined && 'version' in entry ? entry.version : undefined, version, etag)
   }
 })
+
+t.test(
+  'one item that is nested too deep is an error of its key, and takes only numbers with it',
+  async (t) => {
+    const deep = `${'{"0":'.repeat(3_000)}"CANARY-deep"${'}'.repeat(3_000)}`
+    const backend = await startBackend(t)
+    const provider = await httpProvider(t, backend.url)
+    const list = async (body: string): Promise<Entries> => {
+      backend.handler = answer(200, body)
+      return await provider.fetch(['deep', 'key', 'n', 'all'], signal())
+    }
+    const flat = await list(
+      `{"deep":${deep},"key":"CANARY-1","n":12345678901234567890,"all":["CANARY-2",true]}`,
+    )
+    t.equal(text(flat.get('key')), 'CANARY-1')
+    t.equal(text(flat.get('all')), '["CANARY-2",true]')
+    t.match(flat.get('n'), { kind: 'unavailable', reason: 'malformed', message: /"n".*lost its spelling/ })
+    t.match(flat.get('deep'), {
+      kind: 'unavailable',
+      reason: 'malformed',
+      message: /"deep".*nested too deep/,
+    })
+    const items = await list(
+      `[{"name":"deep","value":${deep}},{"name":"key","value":"CANARY-1","version":7,"ttl":1.5},{"name":"n","value":{"pin":1.50}}]`,
+    )
+    const entry = items.get('key')
+    t.equal(text(entry), 'CANARY-1')
+    t.match(entry, { version: '7', ttlMs: 1500 })
+    for (const name of ['deep', 'n']) t.match(items.get(name), { kind: 'unavailable', reason: 'malformed' })
+  },
+)
+
+t.test('a name that is special to JavaScript is one beside what is nested too deep as well', async (t) => {
+  const deep = `${'{"0":'.repeat(3_000)}0${'}'.repeat(3_000)}`
+  const backend = await startBackend(t)
+  backend.handler = answer(200, `{"__proto__":1.50,"constructor":"CANARY-2","deep":${deep}}`)
+  const names = ['__proto__', 'constructor', 'deep']
+  const result = await (await httpProvider(t, backend.url)).fetch(names, signal())
+  t.equal(text(result.get('constructor')), 'CANARY-2')
+  for (const name of ['__proto__', 'deep'])
+    t.match(result.get(name), { kind: 'unavailable', reason: 'malformed' })
+})

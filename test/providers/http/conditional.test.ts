@@ -54,13 +54,14 @@ t.test('a broken answer is not remembered as current', async (t) => {
   t.equal(backend.requests[1]?.headers['if-none-match'], undefined)
 })
 
+const maxBytes = 16 * 1024 * 1024
 const body = (bytes: number): Buffer => Buffer.alloc(bytes, 'CANARY-')
 const isWiped = (bytes: Buffer | undefined): boolean => bytes?.every((byte) => byte === 0) === true
 
 t.test(
   'what is remembered is bounded, the oldest goes first and is overwritten, and nothing shows it',
   async (t) => {
-    const conditional = new Conditional()
+    const conditional = new Conditional(maxBytes)
     const bodies = [1, 2, 3].map(() => body(6 * 1024 * 1024))
     for (const [at, each] of bodies.entries()) {
       conditional.set(`/${at + 1}`, { etag: '"1"', contentType: undefined, body: each })
@@ -83,7 +84,7 @@ t.test(
 )
 
 t.test('an answer that is being asked for again cannot be overwritten by what comes meanwhile', async (t) => {
-  const conditional = new Conditional()
+  const conditional = new Conditional(maxBytes)
   const [old, newer] = [body(64), body(32)]
   conditional.set('/1', { etag: '"1"', contentType: undefined, body: old })
   const taken = conditional.take('/1')
@@ -99,7 +100,7 @@ t.test('an answer that is being asked for again cannot be overwritten by what co
 t.test(
   'what cannot be asked for conditionally is overwritten, and takes the place of what could',
   async (t) => {
-    const conditional = new Conditional()
+    const conditional = new Conditional(maxBytes)
     const [old, untagged] = [body(64), body(64)]
     conditional.set('/1', { etag: '"1"', contentType: undefined, body: old })
     conditional.set('/1', { etag: undefined, contentType: undefined, body: untagged })
@@ -108,3 +109,18 @@ t.test(
     t.equal(conditional.take('/1'), undefined)
   },
 )
+
+t.test('maxRemembered bounds what is kept: a larger answer is asked for anew each time', async (t) => {
+  const backend = await startBackend(t, { secrets: [['key', 'CANARY-value']] })
+  const etag = '"1"'
+  backend.handler = answer(200, JSON.stringify([{ name: 'key', value: 'CANARY-value' }]), { etag })
+  for (const [maxRemembered, sent] of [
+    [10, undefined],
+    [1000, etag],
+  ] as const) {
+    const provider = await httpProvider(t, backend.url, { maxRemembered })
+    await provider.fetch(['key'], signal())
+    await provider.fetch(['key'], signal())
+    t.equal(backend.requests.at(-1)?.headers['if-none-match'], sent)
+  }
+})

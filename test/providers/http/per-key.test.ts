@@ -39,7 +39,20 @@ t.test('a key that is asked for twice costs one request', async (t) => {
   t.equal(backend.requests.length, 1)
 })
 
-t.test('at most eight requests are under way at a time', async (t) => {
+t.test('as many calls as may be under way have a connection each', async (t) => {
+  const backend = await startBackend(t)
+  const waiting: (() => void)[] = []
+  backend.handler = (request, response) => {
+    waiting.push(() => answer(200, '{"value":"CANARY-1"}')(request, response))
+    if (waiting.length === 20) for (const finish of waiting) finish()
+  }
+  const provider = await httpProvider(t, `${backend.url}/{key}`, { maxConcurrentCalls: 20 })
+  const keys = Array.from({ length: 20 }, (_, n) => `key${n}`)
+  const answers = await Promise.all(keys.map((key) => provider.fetch([key], signal())))
+  for (const [n, result] of answers.entries()) t.equal(text(result.get(`key${n}`)), 'CANARY-1')
+})
+
+t.test('of one call at most eight requests are under way at a time', async (t) => {
   const backend = await startBackend(t)
   const keys = Array.from({ length: 40 }, (_, n) => `key${n}`)
   const waiting: (() => void)[] = []

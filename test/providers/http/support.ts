@@ -11,7 +11,13 @@ export async function httpProvider(
   more: Partial<HttpProviderConfig> = {},
   around: Partial<ProviderContext> = {},
 ): Promise<Provider> {
-  const defaults = { timeout: 5000, maxBody: 1024 * 1024, maxSecrets: 10_000 }
+  const defaults = {
+    timeout: 5000,
+    maxBody: 1024 * 1024,
+    maxRemembered: 16 * 1024 * 1024,
+    maxSecrets: 10_000,
+    maxConcurrentCalls: 8,
+  }
   const provider = await createProvider({ type: 'http', url, ...defaults, ...more }, context(t, around))
   t.teardown(() => provider.close?.())
   return provider

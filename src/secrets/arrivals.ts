@@ -1,0 +1,89 @@
+import type { Ask } from './ask.ts'
+import { discard } from './brought.ts'
+import type { SecretCache } from './cache.ts'
+import type { Began } from './intake.ts'
+import { Intake } from './intake.ts'
+import type { SecretsObserver } from './observer.ts'
+import type { RunOutcome } from './outcome.ts'
+import type { Lease } from './provider.ts'
+import { ProviderError } from './provider.ts'
+import type { Rules } from './rules.ts'
+import type { Unit } from './unit.ts'
+
+/** What a call brought: whoever asked for it does one of the two. */
+export interface Arrival {
+  /** Takes it into the cache. */
+  readonly take: (began: Began) => RunOutcome
+  /** Overwrites it instead, where there is something to overwrite. */
+  readonly drop?: () => void
+}
+
+export interface ArrivalsOptions {
+  readonly rules: Rules
+  readonly cache: SecretCache
+  readonly observer: SecretsObserver
+}
+
+/** Asks a unit's source, and knows what is to be done with what it says. */
+export class Arrivals {
+  readonly #cache: SecretCache
+  readonly #observer: SecretsObserver
+  readonly #intake: Intake
+
+  constructor({ rules, cache, observer }: ArrivalsOptions) {
+    this.#cache = cache
+    this.#observer = observer
+    this.#intake = new Intake(rules, cache, observer)
+  }
+
+  /** Other rules hold from now on. */
+  apply(rules: Rules): void {
+    this.#intake.apply(rules)
+  }
+
+  async fetch(unit: Unit, ask: Ask): Promise<Arrival> {
+    const { source, key } = unit
+    if (key === undefined) {
+      const answer = await source.fetchAll(ask)
+      const take = this.#surely(unit, (began) => this.#intake.takeList(unit, answer, began))
+      return { take, drop: () => discard(answer) }
+    }
+    const brought = await source.fetch(key, ask)
+    const take = this.#surely(unit, (began) => this.#intake.takeKey(unit, brought, began))
+    return { take, drop: () => discard(brought) }
+  }
+
+  /** What is held lasts for the renewed lease from then on; it is never dropped for a failure. */
+  async renew(unit: Unit, lease: Lease, ask: Ask): Promise<Arrival> {
+    const { source, key } = unit
+    if (key === undefined) return this.fetch(unit, ask)
+    const renewed = await source.renew(key, lease, ask)
+    if (renewed instanceof ProviderError) return { take: () => ({ secrets: new Map(), failure: renewed }) }
+    const take = this.#surely(unit, (began) => {
+      const secrets = new Map<string, 'unchanged'>()
+      for (const match of unit.matches.values()) {
+        this.#cache.renewed(match, renewed, began)
+        secrets.set(match.name, 'unchanged')
+      }
+      return { secrets }
+    })
+    return { take }
+  }
+
+  /**
+   * An answer comes from outside, and nobody can foresee all that it may be: whatever goes wrong with it is a failure of
+   * this unit's run, to be tried again with backoff, and not the end of the process. What is held by then stays.
+   */
+  #surely({ source }: Unit, take: Arrival['take']): Arrival['take'] {
+    return (began) => {
+      try {
+        return take(began)
+      } catch (thrown) {
+        const provider = source.name
+        this.#observer.broke({ provider, thrown })
+        const message = `what ${provider} brought could not be taken in, by a fault of Sidekeep`
+        return { secrets: new Map(), failure: new ProviderError('unavailable', 'internal', message) }
+      }
+    }
+  }
+}

@@ -1,0 +1,17 @@
+import type { Fetched } from './provider.ts'
+import { ProviderError } from './provider.ts'
+
+/** What came of asking for one key. */
+export type Brought = Fetched | ProviderError
+
+/** Overwrites what was brought and nobody takes: of one key, or of several. */
+export function discard(answer: Brought | ReadonlyMap<string, Brought>): void {
+  if (answer instanceof ProviderError) return
+  if ('value' in answer) answer.value.wipe()
+  else for (const brought of answer.values()) discard(brought)
+}
+
+/** The same once more, with a value of its own: each is overwritten at its own time. */
+export function copyOf(brought: Brought): Brought {
+  return brought instanceof ProviderError ? brought : { ...brought, value: brought.value.copy() }
+}

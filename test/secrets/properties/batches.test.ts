@@ -1,0 +1,11 @@
+import t from 'tap'
+import { holds, patience } from '../../support/properties/history.ts'
+
+t.setTimeout(patience)
+
+t.test(
+  'whatever a backend does that takes several keys a call, what callers are told follows from what it said',
+  async (t) => {
+    t.pass(`for ${await holds({ kinds: ['batches'], providers: ['p'] }, 150)} random histories`)
+  },
+)

@@ -1,0 +1,10 @@
+import t from 'tap'
+import { holds, patience } from '../../support/properties/history.ts'
+
+t.setTimeout(patience)
+
+t.test('whatever leases a backend gives, nothing is served past the end of its own', async (t) => {
+  t.pass(
+    `for ${await holds({ kinds: ['keys', 'batches', 'list'], providers: ['p'], leases: 2 }, 150)} random histories`,
+  )
+})
