@@ -28,6 +28,7 @@ export interface PreparedSources extends Prepared {
 export class Sources {
   readonly #options: SourcesOptions
   #all: ReadonlyMap<string, Source> = new Map()
+  #configs: Config['providers'] = {}
   readonly #closing = new Set<Promise<void>>()
   /** Told of the breakers of those that are in use. */
   onBreaker: (event: BreakerEvent) => void = () => {}
@@ -80,7 +81,9 @@ export class Sources {
     return {
       all: after,
       commit: () => {
+        for (const name of changed) this.#succeed(name, after.get(name), providers[name])
         this.#all = after
+        this.#configs = providers
       },
       abandon: () => undone.disposeAsync(),
       closeFormer: () => {
@@ -108,6 +111,12 @@ export class Sources {
     return source
   }
 
+  #succeed(name: string, source: Source | undefined, config: ProviderConfig | undefined): void {
+    const [former, before] = [this.#all.get(name), this.#configs[name]]
+    if (former === undefined || source === undefined || former === source) return
+    source.succeed(former, backendOf(before) === backendOf(config))
+  }
+
   #closeBehind(source: Source): void {
     const closing = this.#close(source).then(() => {
       this.#closing.delete(closing)
@@ -122,4 +131,9 @@ export class Sources {
       this.#options.log.warn({ provider: source.name, err }, 'provider did not close in order')
     }
   }
+}
+
+/** What is asked under a configuration. Another credential or another path are no reason for it to forget who asks. */
+function backendOf(config: ProviderConfig | undefined): string | undefined {
+  return config?.type === 'http' ? URL.parse(config.url)?.origin : config?.type
 }

@@ -24,6 +24,15 @@ export class CallRate {
     return wait > rounding ? wait : 0
   }
 
+  /**
+   * Goes on where another left off, whatever its rate: what that has spent of its burst is spent here too, as far as the
+   * burst goes here.
+   */
+  succeed(former: CallRate, now: number): void {
+    const spent = Math.max(0, former.#fullAt - now) / former.#intervalMs
+    this.#fullAt = now + Math.min(spent * this.#intervalMs, this.#toleranceMs + this.#intervalMs)
+  }
+
   spend(now: number): void {
     this.#fullAt = Math.max(this.#fullAt, now) + this.#intervalMs
   }

@@ -62,6 +62,12 @@ export class Calls {
     return this.#ended.signal
   }
 
+  /** See `Source.succeed`. */
+  succeed(former: Calls, isSameBackend: boolean): void {
+    this.#permits.succeed(former.#permits)
+    if (isSameBackend) this.#throttle.succeed(former.#throttle)
+  }
+
   /** Makes the call when its turn comes. `answer` never rejects. */
   queue<T>(call: Call<T>): { readonly place: Place; readonly answer: Promise<T | ProviderError> } {
     const { promise: answer, resolve } = Promise.withResolvers<T | ProviderError>()

@@ -3,6 +3,11 @@ import type { Rule } from './rules.ts'
 
 /** A provider's ttl or lease below this, in milliseconds, would have us ask without pause. */
 const shortest = 1_000
+/**
+ * A lease above this, in milliseconds, is not believed to its end: 366 days. Nobody means a credential to be used for
+ * longer without being looked at again, and a backend that mistakes the unit must not have one served for ever.
+ */
+const longestLease = 366 * 24 * 60 * 60 * 1_000
 /** The part of a lease after which a value counts as stale: another should have come by then. */
 const freshShare = 0.95
 
@@ -13,10 +18,11 @@ export interface Lifetime {
   readonly servedMs: number
 }
 
-/** A lease as it is counted: one that is shorter than a second is taken for one of a second. */
+/** A lease as it is counted: a shorter one than a second for one of a second, a longer one than 366 days for 366 days. */
 export function leaseOf({ lease }: Pick<Fetched, 'lease'>): Lease | undefined {
-  if (lease === undefined || lease.durationMs >= shortest) return lease
-  return { ...lease, durationMs: shortest }
+  if (lease === undefined) return undefined
+  const durationMs = Math.min(Math.max(lease.durationMs, shortest), longestLease)
+  return durationMs === lease.durationMs ? lease : { ...lease, durationMs }
 }
 
 /**

@@ -104,6 +104,11 @@ export class Permits {
     }
   }
 
+  /** Goes on at the pace at which another was. To be called before the first turn. */
+  succeed(former: Permits): void {
+    this.#rate.succeed(former.#rate, this.#clock.now())
+  }
+
   /** A call is over: its room goes to the next. */
   leave(): void {
     this.#inside -= 1

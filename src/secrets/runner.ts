@@ -191,6 +191,7 @@ export class Runner {
     } finally {
       // In the same breath as the conclusion: whoever comes later finds a run to join or none, never one that is over.
       if (unit.current === run) unit.current = undefined
+      this.#units.ran(unit)
       if (unit.again) this.soon(unit)
     }
   }

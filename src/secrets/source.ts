@@ -66,6 +66,14 @@ export class Source {
     })
   }
 
+  /**
+   * Takes the place of another: what that has spent of its budget stays spent, and a backend that asked for fewer calls
+   * has asked this one too. Else a configuration that changes again and again would call it as often as it likes.
+   */
+  succeed(former: Source, isSameBackend: boolean): void {
+    this.#calls.succeed(former.#calls, isSameBackend)
+  }
+
   /** Whether one call brings everything that the provider has. */
   get listsAll(): boolean {
     return this.#provider.fetchAll !== undefined

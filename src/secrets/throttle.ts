@@ -26,6 +26,11 @@ export class Throttle {
     return this.#refusals.of(this.#last, now, refused)
   }
 
+  /** What was asked of another holds here too. */
+  succeed(former: Throttle): void {
+    this.#last = former.#last
+  }
+
   heed(error: ProviderError): void {
     const pause = Math.min(error.retryAfterMs ?? pauseWhenThrottled, longestRetryAfter)
     const until = this.#clock.now() + pause

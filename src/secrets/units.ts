@@ -11,6 +11,8 @@ export interface Place {
 /** The units of all sources. Each key of a source has one at the most. */
 export class Units {
   readonly #bySource = new Map<Source, Map<string | undefined, Unit>>()
+  /** Those that were deleted while a run of theirs is under way, until it ends. */
+  readonly #leaving = new Set<Unit>()
   readonly #onDue: (unit: Unit) => void
   #sources: ReadonlyMap<string, Source>
 
@@ -50,7 +52,8 @@ export class Units {
     this.#bySource.set(source, units)
     const existing = units.get(key)
     if (existing !== undefined) return existing
-    const unit = new Unit(source, key, this.#onDue)
+    // One whose run is still under way is taken back: a second one would call the provider beside it.
+    const unit = this.#takeBack(source, key) ?? new Unit(source, key, this.#onDue)
     units.set(key, unit)
     return unit
   }
@@ -66,10 +69,27 @@ export class Units {
     const units = this.#bySource.get(unit.source)
     units?.delete(unit.key)
     if (units?.size === 0) this.#bySource.delete(unit.source)
+    if (unit.current !== undefined) this.#leaving.add(unit)
+  }
+
+  /** A run of the unit has ended. */
+  ran(unit: Unit): void {
+    this.#leaving.delete(unit)
   }
 
   *ofSource(source: Source): Generator<Unit> {
     yield* this.#bySource.get(source)?.values() ?? []
+  }
+
+  #takeBack(source: Source, key: string | undefined): Unit | undefined {
+    for (const unit of this.#leaving) {
+      if (unit.source !== source || unit.key !== key) continue
+      this.#leaving.delete(unit)
+      unit.retired = false
+      unit.successor = undefined
+      return unit
+    }
+    return undefined
   }
 
   *all(): Generator<Unit> {

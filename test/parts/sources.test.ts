@@ -5,7 +5,7 @@ import { Sources } from '../../src/parts/sources.ts'
 import type { Provider } from '../../src/secrets/provider.ts'
 import { ProviderError } from '../../src/secrets/provider.ts'
 import { parse } from '../config/helpers.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
+import { settle, VirtualClock } from '../support/virtual-clock.ts'
 
 const none = { added: [], removed: [], changed: [] }
 
@@ -105,3 +105,79 @@ t.test('of breakers only those of providers in use are told', async (t) => {
   await fail(sources.all.get('a'))
   t.strictSame(told, ['a true'])
 })
+
+/** One http provider, and what it is asked and answers. */
+async function httpRig() {
+  const clock = new VirtualClock()
+  const calls: string[] = []
+  let failure: ProviderError | undefined
+  const configOf = async (more: string): Promise<Config['providers']> =>
+    (await parse(`providers:\n  a: { type: http, ${more} }\n`)).config.providers
+  const sources = await Sources.create(await configOf('url: "http://one.test/{key}", maxCallsPerSecond: 5'), {
+    makeProvider: async () => ({
+      fetch: async (keys) => {
+        calls.push(...keys)
+        if (failure !== undefined) throw failure
+        return new Map()
+      },
+    }),
+    clock,
+    random: () => 0.5,
+    log: pino({ enabled: false }),
+  })
+  return {
+    clock,
+    calls,
+    fail(error: ProviderError | undefined) {
+      failure = error
+    },
+    async replace(more: string) {
+      const prepared = await sources.prepare(await configOf(more), { ...none, changed: ['a'] })
+      prepared.commit()
+      prepared.closeFormer()
+      await settle()
+    },
+    ask: async (key: string) => {
+      const answer = sources.all.get('a')?.fetch(key, { urgency: 'routine', began: () => {} })
+      answer?.catch(() => {})
+      await settle()
+      return { answer }
+    },
+  }
+}
+
+t.test('what takes the place of another source has no budget of its own to spend', async (t) => {
+  const { clock, calls, replace, ask } = await httpRig()
+  for (let key = 0; key < 5; key += 1) await ask(`k${key}`)
+  t.equal(calls.length, 5, 'the burst')
+  for (let round = 1; round <= 10; round += 1) {
+    await replace(`url: "http://one.test/{key}", maxCallsPerSecond: 5, timeout: ${round}s`)
+    await ask(`r${round}`)
+    t.equal(calls.length, 5, 'none more')
+  }
+  await clock.advance(200)
+  t.equal(calls.length, 6, 'until there is one again')
+  await replace('url: "http://two.test/{key}", maxCallsPerSecond: 50')
+  for (let key = 0; key < 60; key += 1) await ask(`n${key}`)
+  t.equal(calls.length, 6 + 45, 'of another rate, what is left of it')
+})
+
+t.test(
+  'a backend that asked for fewer calls gets none from what replaces its source, another one does',
+  async (t) => {
+    const { clock, calls, fail, replace, ask } = await httpRig()
+    fail(new ProviderError('throttled', 'throttled', 'fewer calls', { retryAfterMs: 60_000 }))
+    await ask('a')
+    fail(undefined)
+    await replace('url: "http://one.test/other/{key}", timeout: 3s')
+    t.match(await (await ask('b')).answer, { kind: 'throttled', retryAfterMs: 60_000 })
+    t.equal(calls.length, 1)
+    await replace('url: "http://two.test/{key}"')
+    await ask('c')
+    t.equal(calls.length, 2)
+    await replace('url: "http://one.test/{key}"')
+    await clock.advance(60_000)
+    await ask('d')
+    t.equal(calls.length, 3)
+  },
+)

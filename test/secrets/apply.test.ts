@@ -4,7 +4,7 @@ import type { Provider } from '../../src/secrets/provider.ts'
 import type { Rule } from '../../src/secrets/rules.ts'
 import { Rules } from '../../src/secrets/rules.ts'
 import { Source } from '../../src/secrets/source.ts'
-import type { Answer } from '../support/heart-backend.ts'
+import type { Answer, Listing } from '../support/heart-backend.ts'
 import {
   fetched,
   KeyBackend,
@@ -413,4 +413,22 @@ t.test('a report that waits for its call is about the place that the secret has 
   t.equal(rig.see('a'), 'fresh CANARY-q-a')
   await clock.advance(hour)
   t.equal(p.calls.length, 1, 'the place that it had is not asked again')
+})
+
+t.test('what leaves and comes back while its call is under way shares that call', async (t) => {
+  const hang = Promise.withResolvers<Listing>()
+  const clock = new VirtualClock()
+  const list = new ListBackend(clock, () => hang.promise)
+  const other = new KeyBackend(clock, () => fetched('CANARY-other-1'))
+  const rig = start(t, { p: list, q: other }, [ruleOf('x/*')], { clock })
+  await settle()
+  await apply(rig, [ruleOf('x/*', { provider: 'q' })])
+  await apply(rig, [ruleOf('x/*')])
+  t.equal(list.mostUnderWay, 1)
+  hang.resolve(new Map([['x/a', fetched('CANARY-listed-1')]]))
+  await settle()
+  t.equal(rig.see('x/a'), 'fresh CANARY-listed-1')
+  const calls = list.times.length
+  await rig.clock.advance(minute)
+  t.equal(list.times.length, calls + 1)
 })

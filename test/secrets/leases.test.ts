@@ -5,7 +5,7 @@ import type { Rule } from '../../src/secrets/rules.ts'
 import { denied, fetched, missing, throttled, unavailable } from '../support/heart-backend.ts'
 import { createRig, day, hour, minute, ruleOf, second } from '../support/heart-rig.ts'
 import { LeaseBackend } from '../support/lease-backend.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
+import { settle, VirtualClock } from '../support/virtual-clock.ts'
 
 interface Options {
   durationMs?: number
@@ -32,6 +32,22 @@ function lcg(seed: number): Random {
     return state / 2 ** 32
   }
 }
+
+t.test('a lease that is longer than 366 days counts as one of 366 days, renewed or not', async (t) => {
+  for (const renewable of [false, true]) {
+    const { backend, clock, refresher, works } = start(t, { durationMs: 9e15, renewable })
+    await settle()
+    const began = clock.wall()
+    t.equal(refresher.explain('db')?.lease?.endsAt, began + 366 * day)
+    await clock.advance(300 * day)
+    t.equal(backend.renewals.length > 0, renewable)
+    const endsAt = refresher.explain('db')?.lease?.endsAt ?? Number.POSITIVE_INFINITY
+    t.ok(endsAt <= clock.wall() + 366 * day)
+    await clock.advance(66 * day)
+    t.ok(renewable || backend.fetches.length > 1, 'another has taken its place')
+    t.ok(works())
+  }
+})
 
 t.test('a lease is renewed at two thirds, give or take a tenth, and the value stays', async (t) => {
   for (const [random, share] of [

@@ -36,7 +36,7 @@ const calls = () => ({
   }),
   maxQueuedCalls: option(z.prefault(count(1, 1_000_000), 1000), {
     description:
-      'How many first fetches of pattern secrets may wait for their turn. Beyond it a caller is answered 503 at once.',
+      'How many first fetches of pattern secrets, those that callers force among them, may wait for their turn. Beyond it a caller is answered 503 at once.',
     example: 100,
   }),
 })
