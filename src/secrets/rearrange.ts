@@ -61,7 +61,7 @@ function* awaited(
   before: ReadonlyMap<Unit, readonly Match[]>,
 ): Generator<Match> {
   for (const [unit, matches] of before) {
-    if (unit.key === undefined || unit.current === undefined) continue
+    if (unit.key === undefined || unit.current === undefined || unit.waiting === 0) continue
     for (const { name } of matches) {
       const match = rules.find(name)
       if (match === undefined || !isPattern(match.rule.name) || cache.entry(name) !== undefined) continue

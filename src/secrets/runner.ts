@@ -173,6 +173,12 @@ export class Runner {
 
   async #perform(unit: Unit, run: Run, wish: Wish, lease: Lease | undefined): Promise<RunOutcome> {
     try {
+      const former = this.#units.formerRun(unit)
+      if (former !== undefined) {
+        await former.ended
+        if (this.#stopped) return stopping()
+        if (unit.retired) return await this.#handOver(unit)
+      }
       const ask = this.#ask(unit, run, wish)
       const arrival =
         lease === undefined ? this.#arrivals.fetch(unit, ask) : this.#arrivals.renew(unit, lease, ask)

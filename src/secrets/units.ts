@@ -1,4 +1,5 @@
 import type { Match } from './rules.ts'
+import type { Run } from './run.ts'
 import type { Source } from './source.ts'
 import { Unit } from './unit.ts'
 
@@ -52,7 +53,6 @@ export class Units {
     this.#bySource.set(source, units)
     const existing = units.get(key)
     if (existing !== undefined) return existing
-    // One whose run is still under way is taken back: a second one would call the provider beside it.
     const unit = this.#takeBack(source, key) ?? new Unit(source, key, this.#onDue)
     units.set(key, unit)
     return unit
@@ -77,13 +77,22 @@ export class Units {
     this.#leaving.delete(unit)
   }
 
+  /** The run of one that was deleted from the place of a unit and has not ended: a call of the unit would be beside its. */
+  formerRun({ source, key }: Unit): Run | undefined {
+    let former: Run | undefined
+    // The last one waits for those before it.
+    for (const unit of this.#leaving) if (unit.source === source && unit.key === key) former = unit.current
+    return former
+  }
+
   *ofSource(source: Source): Generator<Unit> {
     yield* this.#bySource.get(source)?.values() ?? []
   }
 
+  /** One that was deleted while it waited for its turn still does, and would call beside a new one. */
   #takeBack(source: Source, key: string | undefined): Unit | undefined {
     for (const unit of this.#leaving) {
-      if (unit.source !== source || unit.key !== key) continue
+      if (unit.source !== source || unit.key !== key || unit.current?.began !== undefined) continue
       this.#leaving.delete(unit)
       unit.retired = false
       unit.successor = undefined

@@ -6,6 +6,6 @@ t.setTimeout(patience)
 t.test(
   'whatever a backend does that takes several keys a call, what callers are told follows from what it said',
   async (t) => {
-    t.pass(`for ${await holds({ kinds: ['batches'], providers: ['p'] }, 150)} random histories`)
+    t.pass(`for ${await holds({ kinds: ['batches'], providers: ['p'] }, 120)} random histories`)
   },
 )

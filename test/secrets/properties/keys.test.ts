@@ -6,6 +6,6 @@ t.setTimeout(patience)
 t.test(
   'whatever a backend does that is asked key by key, what callers are told follows from what it said',
   async (t) => {
-    t.pass(`for ${await holds({ kinds: ['keys'], providers: ['p'] }, 150)} random histories`)
+    t.pass(`for ${await holds({ kinds: ['keys'], providers: ['p'] }, 120)} random histories`)
   },
 )

@@ -8,7 +8,7 @@ export class EventChains {
   /** The version that was told last, of what is held. */
   readonly #versions = new Map<string, string>()
   readonly #breakers = new Map<string, 'unavailable' | 'denied'>()
-  /** Providers that have ever refused a credential for long enough. */
+  /** Providers that have ever refused a credential. */
   readonly #denying = new Set<string>()
   readonly #failing = new Set<string>()
   readonly #doubted = new Set<string>()
@@ -21,7 +21,7 @@ export class EventChains {
     return this.#versions.get(name)
   }
 
-  /** Whether a breaker has been open for a credential that was denied: what it turned away comes when it said. */
+  /** Whether a credential was ever denied: what was is asked for more slowly, whether or not a breaker is open for it. */
   hasDenied(provider: string): boolean {
     return this.#denying.has(provider)
   }
@@ -52,6 +52,7 @@ export class EventChains {
         expect(Number.isFinite(event.nextTryMs), 'a failure without a next attempt')
         expect(event.secrets.length <= 10, 'too many names')
         expect(event.error.reason !== 'circuit-open', 'a refusal told as a failure')
+        if (event.error.kind === 'denied') this.#denying.add(event.provider)
         this.#failing.add(event.provider)
         break
       case 'recovered':
@@ -81,7 +82,6 @@ export class EventChains {
         const cause = this.#breakers.get(event.provider)
         expect(event.open ? cause !== event.cause : cause === event.cause, `after ${cause ?? 'closed'}`)
         expect(event.open ? event.nextProbeMs > 0 : event.nextProbeMs === 0, 'a probe at no time')
-        if (event.open && event.cause === 'denied') this.#denying.add(event.provider)
         if (event.open) this.#breakers.set(event.provider, event.cause)
         else this.#breakers.delete(event.provider)
         break

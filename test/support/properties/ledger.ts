@@ -33,6 +33,8 @@ export class Ledger {
   #quietSince = 0
   /** Whether somebody asked for a call just now: those need no pause before them. */
   isPrompted: () => boolean = () => false
+  /** Whether anybody waits for what a place answers. Calls that waited in a queue may have been given up there. */
+  isWanted: (place: Place) => boolean = () => true
   readonly #name: string
   readonly #clock: Clock
   readonly #limits: Limits
@@ -69,7 +71,11 @@ export class Ledger {
     // What is asked in the moment of the answer has not heard of it.
     if (at > this.#quietSince && at < this.quietUntil) this.#complain(`called before ${this.quietUntil}`)
     this.#spend(at)
-    const call: LedgerCall = { places, at, orphaned: new Set() }
+    const call: LedgerCall = {
+      places,
+      at,
+      orphaned: new Set(places.filter((place) => !this.isWanted(place))),
+    }
     this.underWay.add(call)
     if (this.underWay.size > this.#limits.maxConcurrentCalls)
       this.#complain(`${this.underWay.size} calls at a time`)

@@ -90,6 +90,7 @@ export class Oracle {
     for (const name of allNames) {
       const [old, now] = [before.find(name), rules.find(name)]
       const belief = this.beliefs.of(name)
+      if (old === undefined || now === undefined || !isSameEntry(old, now)) this.#missedAt.delete(name)
       if (now === undefined) this.beliefs.set(name, unheard)
       else if (belief.isMissing && !(old !== undefined && isSameEntry(old, now)))
         this.beliefs.set(name, unheard)

@@ -6,7 +6,7 @@ import { providerNames } from './configuration.ts'
 import type { World } from './world.ts'
 import { callDeadline } from './world.ts'
 
-/** Between two probes of a breaker that is open for an outage, and for a credential that is denied, in milliseconds. */
+/** Between two probes of a breaker for an outage, and of one for a denied credential, in milliseconds. */
 const longestProbeGap = { unavailable: minute, denied: 10 * minute }
 /** How much longer than it should a refresh may wait for its turn within the budget, in milliseconds. */
 const queueing = 2 * second

@@ -6,6 +6,7 @@ import { Source } from '../../../src/secrets/source.ts'
 import type { Rig } from '../heart-rig.ts'
 import { createRig, minute, second } from '../heart-rig.ts'
 import { settle, VirtualClock } from '../virtual-clock.ts'
+import { keys } from './behaviour.ts'
 import { Callers } from './callers.ts'
 import type { Configuration, Edit, ProviderName } from './configuration.ts'
 import { allNames, edited, providerNames } from './configuration.ts'
@@ -215,8 +216,19 @@ export class World {
     const ledger = new Ledger(name, this.clock, limits)
     const provider = new ModelProvider(this.truths[name], this.clock, ledger, providers[name])
     provider.heard = (heard) => this.oracle.hear(name, heard)
+    ledger.isWanted = (place) => this.#isWanted(name, place)
     ledger.isPrompted = () => this.#isPrompted(this.clock)
     return provider
+  }
+
+  #isWanted(provider: ProviderName, place: Place): boolean {
+    // What callers made up.
+    if (typeof place === 'string' && !keys.some((key) => key === place)) return true
+    return allNames.some((name) => {
+      const match = this.rules.find(name)
+      const isThere = match?.rule.provider === provider && (place === everything || match.key === place)
+      return isThere && this.rig.refresher.explain(name)?.fetching === true
+    })
   }
 
   #isPrompted(clock: Clock): boolean {
