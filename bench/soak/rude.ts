@@ -14,7 +14,7 @@ const door = Object.entries(doorHeaders)
   .join('')
 
 /** So many large values at once, several MiB. */
-const hoarded = 48
+const hoarded = 24
 
 function requestText({ api }: Scene, path: string, more = ''): string {
   return `GET ${path} HTTP/1.1\r\nHost: ${api.address.host}\r\n${door}${more}\r\n`

@@ -56,7 +56,8 @@ function recoveryOf(world: World, name: string): number {
   const leaseMs = world.oracle.beliefs.of(name).value?.lease?.durationMs ?? 0
   const intervalMs = Math.max(match.rule.refreshMs, leaseMs)
   // An answer that came an hour late, since the process stood still, has its backend taken for one that is slow.
-  const lateMs = world.hasSlept ? intervalMs : 0
+  // A list fails only as a whole: what one of its entries could not bring comes with the next.
+  const lateMs = world.hasSlept || provider.kind === 'list' ? intervalMs : 0
   return hangsMs + quietMs + lateMs + longestRecovery(intervalMs, longestProbeGap[cause]) + queueing
 }
 
