@@ -43,6 +43,24 @@ export function backoffDelay(
   return notBefore(Math.max(shortestDelay, random() * ceiling), retryAfterMs)
 }
 
+/**
+ * How long to wait until a list is asked again for one entry that it could not bring, in milliseconds: a random part of
+ * 1 s, 2 s, 4 s … until that comes near the interval, from where on the interval alone decides (infinite). What is mended
+ * soon is there soon, and the others are fetched again for it a few times, not for as long as it is wrong.
+ *
+ * @param failures how many lists in a row could not bring it before this one
+ */
+export function spoiltDelay(
+  failures: number,
+  intervalMs: number,
+  retryAfterMs: number | undefined,
+  random: Random,
+): number {
+  const ceiling = firstCeiling * 2 ** Math.min(failures, 30)
+  if (ceiling > intervalMs / 2) return Number.POSITIVE_INFINITY
+  return notBefore(Math.max(shortestDelay, random() * ceiling), retryAfterMs)
+}
+
 /** A delay that honours Retry-After, of which an hour is believed. All in milliseconds. */
 export function notBefore(delayMs: number, retryAfterMs: number | undefined): number {
   // Compared rather than passed to Math.max: a NaN would put the next attempt off for ever.

@@ -9,6 +9,7 @@ import {
   pauseWhenThrottled,
   refreshDelay,
   returnSpread,
+  spoiltDelay,
 } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
 import type { Random } from './clock.ts'
@@ -91,6 +92,29 @@ export class Planner {
     )
     const pauseMs = error?.retryAfterMs ?? (error?.kind === 'throttled' ? pauseWhenThrottled : undefined)
     return now + notBefore(beforeEnd(delay, endsAt - now), pauseMs)
+  }
+
+  /**
+   * When a list is asked again that was had, all but an entry that somebody is refused (`spoiltDelay`). Infinite where
+   * there is none, or the interval is soon enough.
+   *
+   * @param said what the run brought, or could not bring
+   */
+  afterSpoilt(unit: Unit, now: number, said: RunOutcome['secrets']): number {
+    let time = Number.POSITIVE_INFINITY
+    // Each fetch of a lease makes another credential.
+    if (unit.key !== undefined || this.isLeased(unit)) return time
+    const { intervalMs } = this.#standing(unit, now)
+    for (const entry of this.#declared(unit)) {
+      const { match, attempts } = entry
+      const error = said.get(match.name)
+      if (!(error instanceof ProviderError) || !isMissed(entry.state(now), match.rule)) continue
+      time = Math.min(
+        time,
+        now + spoiltDelay(attempts.failures, intervalMs, error.retryAfterMs, this.#random),
+      )
+    }
+    return time
   }
 
   /** The provider was not called, since it is to be left alone for a while: its units do not all come at the end of it. */

@@ -73,7 +73,8 @@ export class Plans {
     // An answer that came when what it brought had expired already, as after a suspension, is followed by another soon.
     const isLate = error === undefined && this.#planner.isAwaited(unit, now, ending.outcome.secrets)
     const again = isLate ? this.#planner.afterFailure(unit, now, 1, undefined) : nextAt
-    const sooner = Math.min(again, this.#probeBy(unit, now))
+    const spoilt = this.#planner.afterSpoilt(unit, now, ending.outcome.secrets)
+    const sooner = Math.min(again, spoilt, this.#probeBy(unit, now))
     unit.paced = nextAt <= sooner
     return Math.min(nextAt, sooner)
   }

@@ -86,10 +86,38 @@ t.test('a list that fails as a whole is tried again with backoff, and counts for
 })
 
 t.test('a caller who forces lists does not lengthen the count', async (t) => {
-  const { clock, refresher } = start(t, shapeless())
+  const { clock, backend, list, refresher } = start(t, right())
+  await clock.advance(0)
+  backend.list = () => list(shapeless())
   for (let at = 0; at < 5; at += 1) {
     await clock.advance(2 * second)
     await refresher.refresh('spoilt')
   }
   t.match(refresher.explain('spoilt'), { failures: 1 })
 })
+
+t.test(
+  'a required secret that the list spoiled from the start is asked for soon after, and not for ever',
+  async (t) => {
+    const clock = new VirtualClock()
+    const rule = { refreshMs: hour, maxStaleMs: 24 * hour }
+    const backend = new ListBackend(clock, () => new Map([['document', shapeless()]]))
+    const rules = [ruleOf('spoilt', { key: 'document', field: 'password', required: true, ...rule })]
+    const { refresher, see } = createRig(t, { clock, backend, rules })
+    refresher.start()
+    await clock.advance(minute)
+    t.equal(see('spoilt'), 'not-loaded')
+    backend.list = () => new Map([['document', right()]])
+    await clock.advance(minute)
+    t.equal(see('spoilt'), 'fresh CANARY-password', 'mended after a minute, and had within another')
+
+    const lasting = new ListBackend(clock, () => new Map([['document', shapeless()]]))
+    const other = createRig(t, { clock, backend: lasting, rules })
+    other.refresher.start()
+    await clock.advance(hour)
+    const calls = lasting.calls.length
+    t.ok(calls <= 13, `${calls} calls in the first hour: one for each time that the wait doubles`)
+    await clock.advance(24 * hour)
+    t.ok(lasting.calls.length - calls <= 27, 'and at the pace of the interval from then on')
+  },
+)
