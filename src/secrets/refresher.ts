@@ -161,11 +161,13 @@ export class Refresher {
 
   #heedBreaker(source: Source): void {
     source.onOpened = (probeAt) => this.#runner.opened(source, probeAt)
+    source.onClosed = (cause) => this.#runner.closed(source, cause)
     source.onUndecided = (since) => this.#runner.undecided(source, since)
   }
 
   #release(source: Source): void {
     source.onOpened = () => {}
+    source.onClosed = () => {}
     source.onUndecided = () => {}
     this.#watchers.get(source)?.stop()
     this.#watchers.delete(source)

@@ -1,6 +1,6 @@
 import { Arrivals } from './arrivals.ts'
 import type { Ask, MadeCall } from './ask.ts'
-import { backoffDelay, notBefore } from './backoff.ts'
+import { backoffDelay, notBefore, returnSpread } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
 import type { Ending } from './ending.ts'
@@ -141,6 +141,21 @@ export class Runner {
     const unit = this.#plans.proberOf(source)
     // Never later than planned: a breaker that closes and opens again and again would put it off for ever.
     if (unit !== undefined) this.planBy(unit, Math.max(probeAt, this.#clock.now()))
+  }
+
+  /**
+   * The source's breaker closed. After an outage who was refused comes at the time that was drawn for it; one that was
+   * open for a credential may have put that off for minutes, and whoever mended it waits for all, not for the one asked.
+   */
+  closed(source: Source, cause: 'unavailable' | 'denied'): void {
+    if (this.#stopped || cause !== 'denied') return
+    const now = this.#clock.now()
+    for (const unit of this.#units.ofSource(source)) {
+      if (unit.failure?.error.reason !== 'circuit-open') continue
+      const { planner } = this.#plans
+      const spread = returnSpread(planner.intervalMs(unit, now), planner.isAwaited(unit, now))
+      this.planBy(unit, now + this.#random() * spread)
+    }
   }
 
   /** Some keys of a source are refused, and the breaker has to know of another whether they speak for all. */

@@ -41,6 +41,8 @@ export class Source {
   readonly #places = new Map<string | undefined, Place>()
   /** Called each time the breaker opens, or stays open after a probe, with the time of the next on the monotonic clock. */
   onOpened: (probeAt: number) => void = () => {}
+  /** Called when the breaker closes, with what it was open for. The refresher sets it. */
+  onClosed: (cause: 'unavailable' | 'denied') => void = () => {}
   /** Called while the keys that are asked are refused, and others have not been heard since `since`: see `Breaker`. */
   onUndecided: (since: number) => void = () => {}
 
@@ -53,7 +55,10 @@ export class Source {
       clock,
       random,
       limits: { ...defaultCallLimits, ...limits },
-      changed: (event) => onBreaker?.({ provider: name, ...event }),
+      changed: (event) => {
+        onBreaker?.({ provider: name, ...event })
+        if (!event.open) this.onClosed(event.cause)
+      },
       opened: (probeAt) => this.onOpened(probeAt),
       undecided: (since) => this.onUndecided(since),
     })

@@ -90,3 +90,18 @@ t.test('a bad key has no further credentials made', async (t) => {
   await clock.advance(12 * hour)
   t.equal(leases.fetches.length, 1)
 })
+
+t.test('a credential that was mended serves all secrets as soon as one was asked for', async (t) => {
+  const clock = new VirtualClock()
+  const backend = new KeyBackend(clock, denied)
+  const names = ['a', 'b', 'c', 'd']
+  const rules = names.map((name) => ruleOf(name, { required: true, refreshMs: hour, maxStaleMs: day }))
+  const { refresher, events, see } = createRig(t, { clock, backend, rules })
+  refresher.start()
+  await clock.advance(2 * hour)
+  t.match(events.of('breakerChanged'), [{ cause: 'denied', open: true }])
+  backend.answer = good
+  await refresher.refresh('a')
+  await clock.advance(3 * second)
+  for (const name of names) t.equal(see(name), 'fresh CANARY-1', name)
+})
