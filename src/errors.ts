@@ -69,6 +69,30 @@ const table = {
     title: 'Header required',
     message: 'Send the header "X-Sidekeep-Request: true": a forged request cannot set it.',
   },
+  SIDEKEEP_CROSS_SITE_REQUEST: {
+    status: 403,
+    title: 'Cross-site request refused',
+    message:
+      'The request carries the header %s as a browser sends it for a web page of another origin. Secrets are not for web pages.',
+  },
+  SIDEKEEP_TOKEN_REQUIRED: {
+    status: 401,
+    title: 'Token required',
+    message: 'Send a token, as "Authorization: Bearer TOKEN" or as "X-Sidekeep-Token: TOKEN".',
+  },
+  SIDEKEEP_TOKEN_INVALID: {
+    status: 401,
+    title: 'Token not valid',
+    message:
+      'The token is none that opens this listener. If it was replaced, read it again where it comes from.',
+  },
+  SIDEKEEP_NOT_ALLOWED: { status: 403, title: 'Not allowed', message: '%s' },
+  SIDEKEEP_AUDIT_FAILED: {
+    status: 503,
+    title: 'Audit not possible',
+    message:
+      'Accesses are answered only when they can be recorded (audit.onFailure), and now they cannot be.',
+  },
   SIDEKEEP_REQUEST_TOO_LARGE: {
     status: 413,
     title: 'Request too large',
@@ -157,6 +181,16 @@ const table = {
     exit: 78,
     title: 'Credential not readable',
     message: '%s',
+  },
+  SIDEKEEP_CERTIFICATE_INVALID: {
+    exit: 78,
+    title: 'Certificate not usable',
+    message: 'The listener "%s" cannot serve HTTPS: %s. %s',
+  },
+  SIDEKEEP_AUDIT_UNWRITABLE: {
+    exit: 78,
+    title: 'Audit not writable',
+    message: 'The audit cannot be written to %s: %s. %s',
   },
   SIDEKEEP_USAGE: { exit: 78, title: 'Wrong usage', message: '%s' },
   SIDEKEEP_LISTEN_FAILED: {

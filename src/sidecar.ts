@@ -1,8 +1,10 @@
 /** The composition root: a configuration in, running parts out. The one place that knows all parts. */
 import type { FastifyInstance } from 'fastify'
+import { withoutCallers } from './access/anyone.ts'
 import type { Health } from './api/health.ts'
 import { createHealth } from './api/health.ts'
 import { createApi, createOps } from './api/server.ts'
+import { formatListen } from './config/listen.ts'
 import type { Config, ProxyConfig } from './config/schema.ts'
 import type { Logger } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
@@ -95,6 +97,7 @@ export class Sidecar {
       clock,
       version,
       config: this.#apiConfig,
+      access: withoutCallers(formatListen(config.api.listen), () => this.#apiConfig.access === 'header'),
     }
     const make = {
       api: () => served(createApi(deps)),

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Access } from '../access/access.ts'
 import { CodedError } from '../errors.ts'
 import type { Connections } from './connections.ts'
 import { hostName, isLoopback } from './hosts.ts'
@@ -12,14 +13,18 @@ export type Check = (request: IncomingMessage) => CodedError | undefined
  * The door of a listener: the checks that every request passes, in this order, on every route but health. The
  * configuration may change under it, and holds from the next request on.
  */
-export function createDoor(config: Pick<ApiConfig, 'hosts' | 'access'>, connections: Connections): Check {
+export function createDoor(
+  config: Pick<ApiConfig, 'hosts'>,
+  access: Access,
+  connections: Connections,
+): Check {
   return firstOf([
     withinConnections(connections), // 503
     withinSize, //                     413; the size of the headers is the parser's: 431
     notForwarded, //                   400
     oneHost, //                        400
     hostAllowed(config), //            421
-    headerPresent(config), //          401
+    headerPresent(access), //          401
     // Tokens have their place here, last: 401 without one, 403 where it does not open the secret.
   ])
 }
@@ -121,10 +126,10 @@ function authorityOf(target: string): string | undefined {
 }
 
 /** A forged request, from a page or through an application, can choose the address but not the headers. */
-function headerPresent(config: Pick<ApiConfig, 'access'>): Check {
+function headerPresent(access: Access): Check {
   return ({ headers }) => {
     const value = headers['x-sidekeep-request']
     if (value === 'true' || (typeof value === 'string' && value.toLowerCase() === 'true')) return undefined
-    return config.access === 'open' ? undefined : new CodedError('SIDEKEEP_HEADER_REQUIRED')
+    return access.wants === 'nothing' ? undefined : new CodedError('SIDEKEEP_HEADER_REQUIRED')
   }
 }

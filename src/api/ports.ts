@@ -1,8 +1,17 @@
 /** What the API needs of the rest of the program: narrow, so that a test can stand in for each part. */
+
+import type { Access } from '../access/access.ts'
 import type { CacheResult, MetricsText } from '../observability/metrics-state.ts'
 import type { Change, Missed } from '../secrets/change-feed.ts'
 import type { Clock } from '../secrets/clock.ts'
-import type { Explanation, Reading, RefreshResult, RejectedResult, SecretStatus } from '../secrets/reading.ts'
+import type {
+  Explanation,
+  Reading,
+  RefreshResult,
+  RejectedResult,
+  SecretState,
+  SecretStatus,
+} from '../secrets/reading.ts'
 import type { Health } from './health.ts'
 
 /** The cache as readers see it. A read never waits. */
@@ -57,6 +66,36 @@ export interface ApiMetrics {
   render(): Promise<MetricsText>
 }
 
+/** What somebody did, or wanted to do, with secrets. */
+export type AuditedAction = 'read' | 'list' | 'watch' | 'refresh' | 'rejected' | 'explain'
+
+/** One access, as the audit has it: never a value. */
+export interface AuditedAccess {
+  readonly action: AuditedAction
+  /** As it was asked for; null where the request is about no single one. */
+  readonly name: string | null
+  /** Undefined where a listener has no callers, and for who was not let in. */
+  readonly caller: string | undefined
+  /** The listener's address, as the configuration writes it. */
+  readonly listener: string
+  readonly status: number
+  /** The code of the error that was answered. */
+  readonly code: string | undefined
+  /** Of the value that was sent. */
+  readonly version: string | undefined
+  readonly state: SecretState | undefined
+}
+
+export interface Audit {
+  /**
+   * Records an access before its answer is sent.
+   *
+   * @returns undefined where the answer may go at once; else it waits for the promise, and where that rejects the caller
+   * is answered SIDEKEEP_AUDIT_FAILED in its place
+   */
+  record(access: AuditedAccess): Promise<void> | undefined
+}
+
 /** The part of pino that is used here. Its serializer of `err` keeps what an error may quote out of the log. */
 export interface ApiLog {
   error(details: { readonly err: unknown }, message: string): void
@@ -64,8 +103,6 @@ export interface ApiLog {
 }
 
 export interface ApiConfig {
-  /** `header`: callers must send X-Sidekeep-Request. `open`: they need not. */
-  readonly access: 'header' | 'open'
   /** Host names that are answered beside the loopback ones; a port in them is ignored. */
   readonly hosts: readonly string[]
   /** Connections beyond this are answered 503. */
@@ -91,6 +128,10 @@ export interface OpsDeps {
 }
 
 export interface ApiDeps extends OpsDeps {
+  /** Where accesses are recorded; undefined: nowhere. */
+  readonly audit?: Audit
+  /** Who may ask this listener. */
+  readonly access: Access
   /** Sidekeep's own version, for the OpenAPI document. */
   readonly version: string
   readonly cache: SecretReader

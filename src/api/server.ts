@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import Fastify from 'fastify'
+import type { Caller } from '../access/caller.ts'
 import { Connections } from './connections.ts'
 import { EventStreams } from './event-streams.ts'
 import { Failures } from './failures.ts'
@@ -29,7 +30,8 @@ import { Waiters } from './waiters.ts'
 export function createApi(deps: ApiDeps): FastifyInstance {
   const app = createListener(deps, {
     routes: apiRoutes(deps),
-    makeDoor: (connections) => createDoor(deps.config, connections),
+    anyone: () => deps.access.anyone,
+    makeDoor: (connections) => createDoor(deps.config, deps.access, connections),
     longestWait: () => Math.max(deps.config.demandTimeout, deps.config.refreshTimeout),
   })
   limitRefreshes(app)
@@ -55,8 +57,8 @@ export function apiRoutes(deps: ApiDeps): Route[] {
     eventsRoute(new EventStreams({ ...deps, kept })),
     ...opsRoutes(deps),
   ]
-  const { version, config } = deps
-  routes.push(openApiRoute(routes, () => ({ version, needsHeader: config.access === 'header' })))
+  const { version, access } = deps
+  routes.push(openApiRoute(routes, () => ({ version, needsHeader: access.wants === 'header' })))
   return routes
 }
 
@@ -66,19 +68,25 @@ function opsRoutes(deps: OpsDeps): Route[] {
 
 interface Listener {
   readonly routes: readonly Route[]
+  /** Whom requests come from that no token names; undefined on a listener that serves no secrets. */
+  readonly anyone?: () => Caller
   readonly makeDoor: (connections: Connections) => Check
   /** How long a caller may have to wait for an answer, in milliseconds. */
   readonly longestWait: () => number
 }
 
 declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks; undefined before the door, and on a listener that serves no secrets. */
+    caller: Caller | undefined
+  }
   interface FastifyInstance {
     /** Takes over what of a changed configuration the server itself goes by; routes and door read theirs each time. */
     reconfigured(): void
   }
 }
 
-function createListener(deps: OpsDeps, { routes, makeDoor, longestWait }: Listener): FastifyInstance {
+function createListener(deps: OpsDeps, { routes, anyone, makeDoor, longestWait }: Listener): FastifyInstance {
   const failures = new Failures(deps.log)
   const unmatched = deps.metrics.route('unmatched')
   const app = Fastify({
@@ -98,6 +106,7 @@ function createListener(deps: OpsDeps, { routes, makeDoor, longestWait }: Listen
     app.server.setTimeout(longestWait() + idleMargin)
   })
   app.decorateRequest('meter')
+  app.decorateRequest('caller')
   app.decorateRequest('startedAt', 0)
   readBodies(app)
   app.setErrorHandler(failures.failed)
@@ -106,14 +115,14 @@ function createListener(deps: OpsDeps, { routes, makeDoor, longestWait }: Listen
   connections.onClosing(() => {
     for (const route of routes) route.closing?.()
   })
-  for (const route of routes) addRoute(app, route, route.skipsDoor ? undefined : door, deps)
+  for (const route of routes) addRoute(app, route, { door: route.skipsDoor ? undefined : door, anyone }, deps)
   return app
 }
 
 function addRoute(
   app: FastifyInstance,
   route: Route,
-  door: Check | undefined,
+  { door, anyone }: { readonly door: Check | undefined; readonly anyone: (() => Caller) | undefined },
   { metrics, clock }: OpsDeps,
 ): void {
   const meter = metrics.route(route.path)
@@ -132,6 +141,7 @@ function addRoute(
         sendProblem(request, reply, unfit)
         return
       }
+      request.caller = anyone?.()
       // Elsewhere a body means nothing, so its type cannot be wrong; Fastify would answer 415 to one that is malformed.
       if (route.method === 'POST') delete request.raw.headers['content-type']
       done()

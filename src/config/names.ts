@@ -27,3 +27,11 @@ export const keyExpected = "the provider's name for it: 1 to 1024 bytes without 
 export function isKey(key: string): boolean {
   return keyPattern.test(key) && Buffer.byteLength(key) <= longestKey
 }
+
+export const globExpected =
+  'the name of a secret, or a pattern of names, in which each "*" stands for any characters (and no two stand side by side)'
+
+/** A name, or one in which `*` stands for many: as many as one likes, but no two side by side. */
+export function isGlob(pattern: string): boolean {
+  return isSecretName(pattern) && !pattern.includes('**')
+}

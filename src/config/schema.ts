@@ -1,5 +1,6 @@
 /** The one schema: it gives types, defaults, validation, the documentation and the JSON Schema for editors. */
 import * as z from 'zod/mini'
+import { audit } from './schema/audit.ts'
 import { api, ops } from './schema/listeners.ts'
 import { option, section } from './schema/option.ts'
 import { cache, log, reload, shutdown } from './schema/process.ts'
@@ -7,6 +8,8 @@ import { type provider, providers } from './schema/providers.ts'
 import { proxy } from './schema/proxy.ts'
 import { secrets } from './schema/secrets.ts'
 
+export type { CallerConfig } from './schema/callers.ts'
+export type { DoorConfig, TlsConfig } from './schema/listeners.ts'
 export type { LimitConfig, LimitKey } from './schema/proxy.ts'
 export type { SecretConfig } from './schema/secrets.ts'
 
@@ -31,6 +34,10 @@ export const configSchema = section({
   }),
   shutdown: option(z.prefault(shutdown, {}), { description: 'What happens on SIGTERM and SIGINT.' }),
   log: option(z.prefault(log, {}), { description: 'What is written to standard output, and how.' }),
+  audit: option(z.optional(audit), {
+    description:
+      'A line of JSON for each access to a secret: when, who, what, and what came of it; never a value. Off unless it is configured.',
+  }),
   proxy: option(z.optional(proxy), {
     description: 'A rate-limited reverse proxy in front of the application. Off unless it is configured.',
   }),
@@ -46,6 +53,7 @@ export type FileProviderConfig = Backend<'file'>
 export type EnvProviderConfig = Backend<'env'>
 /** What a backend itself is built with. */
 export type BackendConfig = HttpProviderConfig | FileProviderConfig | EnvProviderConfig
+export type AuditConfig = z.output<typeof audit>
 export type ProxyConfig = z.output<typeof proxy>
 
 type Backend<Type extends ProviderConfig['type']> = Omit<

@@ -25,6 +25,7 @@ const sections = [
   'reload',
   'shutdown',
   'log',
+  'audit',
   'proxy',
 ] as const satisfies (keyof Config)[]
 

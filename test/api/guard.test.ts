@@ -153,26 +153,7 @@ t.test('the checks are made in their order', async (t) => {
 t.test('every route of api but health has the door before it, and so has what is no route', async (t) => {
   const world = await createWorld(t)
   const pathOf = ({ path }: Route) => path.replace('{name}', 'db-password').replace('{check}', 'event-loop')
-  const routes = apiRoutes({
-    cache: world.cache,
-    refresher: world.refresher,
-    changes: world.feed,
-    metrics: world.metrics,
-    clock: world.clock,
-    health: { livez: [], startupz: [], readyz: [] },
-    log: { error() {}, debug() {} },
-    version: '',
-    config: {
-      access: 'header',
-      hosts: [],
-      maxConnections: 1,
-      demandTimeout: 1,
-      refreshTimeout: 1,
-      maxWait: 1,
-      maxWaiters: 1,
-      maxEventStreams: 1,
-    },
-  })
+  const routes = apiRoutes(world.deps)
   const guarded = routes.filter(({ skipsDoor }) => !skipsDoor)
   t.strictSame(
     routes.filter(({ skipsDoor }) => skipsDoor).map(({ path }) => path.replace('/{check}', '')),
@@ -213,26 +194,7 @@ t.test('over a Unix socket the same door stands', async (t) => {
   const world = await createWorld(t)
   const { createApi } = await import('../../src/api/server.ts')
   const path = join(t.testdir(), 'api.sock')
-  const app = createApi({
-    cache: world.cache,
-    refresher: world.refresher,
-    changes: world.feed,
-    metrics: world.metrics,
-    clock: world.clock,
-    health: { livez: [], startupz: [], readyz: [] },
-    log: { error() {}, debug() {} },
-    version: '',
-    config: {
-      access: 'header',
-      hosts: [],
-      maxConnections: 10,
-      demandTimeout: 1,
-      refreshTimeout: 1,
-      maxWait: 1,
-      maxWaiters: 1,
-      maxEventStreams: 1,
-    },
-  })
+  const app = createApi(world.deps)
   t.teardown(() => app.close())
   await app.listen({ path })
   const status = (headers: Record<string, string>): Promise<number | undefined> =>

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
+import { withoutCallers } from '../../src/access/anyone.ts'
 import { ProviderError } from '../../src/secrets/provider.ts'
 import type { HttpAnswer } from '../support/http-answer.ts'
 import { settle } from '../support/virtual-clock.ts'
@@ -246,6 +247,8 @@ t.test('one that overslept is fetched first, by plain reads and by those that wa
   const { portOf } = await import('./support/world.ts')
   const { request } = await import('./support/client.ts')
   const app = createApi({
+    ...world.deps,
+    access: withoutCallers('test', () => false),
     cache: { read: () => reading, status: () => undefined, statuses: () => [] },
     refresher: {
       demand: async (name) => {
@@ -257,22 +260,6 @@ t.test('one that overslept is fetched first, by plain reads and by those that wa
       refreshAll: async () => [],
       rejected: async () => ({ outcome: 'not-found' }),
       explain: () => undefined,
-    },
-    changes: world.feed,
-    metrics: world.metrics,
-    clock: world.clock,
-    health: { livez: [], startupz: [], readyz: [] },
-    log: { error() {}, debug() {} },
-    version: '',
-    config: {
-      access: 'open',
-      hosts: [],
-      maxConnections: 10,
-      demandTimeout: 1_000,
-      refreshTimeout: 1_000,
-      maxWait: 1_000,
-      maxWaiters: 10,
-      maxEventStreams: 10,
     },
   })
   t.teardown(() => app.close())

@@ -1,5 +1,7 @@
 import type { FastifyReply } from 'fastify'
+import type { Right } from '../../access/caller.ts'
 import type { ErrorCode } from '../../errors.ts'
+import type { AuditedAction } from '../ports.ts'
 import type { QueryParameters } from '../query.ts'
 import type { ApiRequest } from '../respond.ts'
 
@@ -37,6 +39,12 @@ export interface Route {
   readonly path: string
   /** Probes come without headers, to whatever address: they alone skip the door. */
   readonly skipsDoor: boolean
+  /** What the caller must be allowed to do; undefined: being let in is enough. */
+  readonly right?: Right
+  /** What stands for `*` in its path is the name of a secret, which the caller must be allowed to know of. */
+  readonly namesSecret?: true
+  /** How the audit calls what is done here; undefined: it is no access to a secret. */
+  readonly action?: AuditedAction
   readonly query: QueryParameters
   /** The errors that are this route's own, beside those of the door. */
   readonly problems: readonly ErrorCode[]

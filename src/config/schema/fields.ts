@@ -123,6 +123,33 @@ export function source(use: SourceUse) {
   return option(schema, { type: 'string source' })
 }
 
+/** A credential that the configuration only refers to: `{ env: NAME }` or `{ file: PATH }`, read again at each use. */
+export function reference() {
+  const error = '{ env: NAME } or { file: PATH }: a token does not belong into the configuration itself'
+  const written = z.union(
+    [
+      section({
+        env: option(text(variablePattern, variableExpected), {
+          description: 'The environment variable that holds it.',
+        }),
+      }),
+      section({
+        file: option(path(), { description: 'The file that holds it, read again when it changes.' }),
+      }),
+    ],
+    { error },
+  )
+  const schema = z.codec(written, z.custom<StringSource>(), {
+    decode: (spec) => new StringSource(spec, 'credential'),
+    encode: (value) => {
+      const spec = value.toJSON()
+      if (typeof spec === 'string') throw new Error('a reference is never a literal')
+      return spec
+    },
+  })
+  return option(schema, { type: 'string source' })
+}
+
 /** A path as the operating system takes it; a relative one starts at the working directory. */
 export function path() {
   return option(text(/^\P{Cc}+$/u, 'a path'), { type: 'path' })

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
-import { count, duration, listen, text } from './fields.ts'
+import { allow, callers, limitOption, rightsOption } from './callers.ts'
+import { count, duration, flag, listen, path, text } from './fields.ts'
 import { option, section } from './option.ts'
 
 const modeExpected = 'an octal file mode in quotes, such as "0660"'
@@ -20,15 +21,116 @@ const hostName = z.codec(
   },
 )
 
+const accountExpected = 'the name or the number of an account, such as app or 1000'
+/** A user or a group as /etc/passwd and /etc/group have it, or its number. */
+const account = () => text(/^(?:[a-z_][a-z0-9_.-]{0,31}\$?|0|[1-9][0-9]{0,9})$/i, accountExpected)
+
+const ownerOption = () =>
+  option(z.optional(account()), {
+    description:
+      'Who owns a Unix socket: a user by name or number. To give it away takes the capability CHOWN.',
+    fallback: 'the user of the process',
+    example: '1000',
+  })
+
+const groupOption = () =>
+  option(z.optional(account()), {
+    description: 'The group of a Unix socket, by name or number, whose members the mode lets in.',
+    fallback: 'the group of the process',
+    example: 'app',
+  })
+
+const tls = () =>
+  option(
+    z.optional(
+      section({
+        cert: option(path(), {
+          description:
+            'The certificate with those that lead to its authority, in PEM. Read again when the file changes.',
+          example: '/etc/sidekeep/tls/tls.crt',
+        }),
+        key: option(path(), {
+          description: 'Its private key, in PEM. Read again when the file changes.',
+          example: '/etc/sidekeep/tls/tls.key',
+        }),
+        clientCa: option(z.optional(path()), {
+          description:
+            'The authorities of client certificates, in PEM. Whoever has no valid certificate of theirs cannot connect; a token is wanted besides.',
+          fallback: 'no client certificate is asked for',
+          example: '/etc/sidekeep/tls/ca.crt',
+        }),
+      }),
+    ),
+    {
+      description: 'Serves HTTPS. Needed where the address is not loopback; without use on a Unix socket.',
+      fallback: 'plain HTTP',
+    },
+  )
+
+const accessOption = () => z.prefault(z.enum(['header', 'open']), 'header')
+
+const door = section({
+  listen: option(listen(), {
+    description: 'A further address, or a Unix socket that only one container has mounted.',
+    example: 'unix:/run/sidekeep/worker/api.sock',
+  }),
+  callers: option(z.optional(callers()), {
+    description: 'Who may ask here, as `api.callers`. Either this or `allow` is to be there.',
+    fallback: 'whoever can connect',
+  }),
+  allow: option(z.optional(allow()), {
+    description:
+      'The secrets that whoever can connect here may know of: names, and patterns in which each `*` stands for any characters.',
+    type: 'list of names and patterns',
+    fallback: '`callers` and their lists',
+    example: ['worker/*'],
+  }),
+  rights: rightsOption(),
+  limit: limitOption('whoever can connect here'),
+  access: option(accessOption(), {
+    description: 'As `api.access`, where there are no callers.',
+    example: 'open',
+  }),
+  mode: option(z.prefault(socketMode, '0660'), {
+    description: 'Who may connect to a Unix socket, as a file mode in quotes.',
+    type: 'octal file mode',
+    example: '0600',
+  }),
+  owner: ownerOption(),
+  group: groupOption(),
+  tls: tls(),
+})
+
+export type DoorConfig = z.output<typeof door>
+export type TlsConfig = NonNullable<DoorConfig['tls']>
+
 export const api = section({
   listen: option(z.prefault(listen(), '127.0.0.1:7575'), {
     description:
       'Where the application asks for its secrets: loopback, which only containers of the same pod reach, or a Unix socket.',
     example: 'unix:/run/sidekeep/api.sock',
   }),
-  access: option(z.prefault(z.enum(['header', 'open']), 'header'), {
+  callers: option(z.optional(callers()), {
     description:
-      'Whether a request must carry the header `X-Sidekeep-Request: true`. A forged request (SSRF) cannot set a header; `open` gives that protection up.',
+      'Who may ask, each with tokens and the secrets that are meant for it. Without them, whoever can connect may ask for everything, see `access`.',
+    fallback: 'none: whoever can connect',
+  }),
+  limit: limitOption(
+    'a caller that has no limit of its own, or whoever can connect where there are no callers,',
+  ),
+  listeners: option(z.prefault(z.array(door, { error: 'a list of listeners' }), []), {
+    description:
+      'Further addresses of the same API, each with callers or an allow-list of its own: one Unix socket a container, so that the file system decides who reads what.',
+  }),
+  allowRemote: option(z.prefault(flag(), false), {
+    description:
+      'Whether an address that is not loopback is allowed. It needs callers and TLS besides: whoever reaches the port can try.',
+    example: true,
+  }),
+  tls: tls(),
+  access: option(accessOption(), {
+    description:
+      'Whether, where there are no callers, a request must carry the header `X-Sidekeep-Request: true`. A forged request (SSRF) cannot set a header; `open` gives that protection up.',
     example: 'open',
   }),
   hosts: option(z.prefault(z.array(hostName, { error: 'a list of host names' }), []), {
@@ -77,6 +179,13 @@ export const api = section({
       'Who may connect to a Unix socket, as a file mode in quotes. Without effect on a TCP address.',
     type: 'octal file mode',
     example: '0600',
+  }),
+  socketOwner: ownerOption(),
+  socketGroup: groupOption(),
+  allowSharedDirectory: option(z.prefault(flag(), false), {
+    description:
+      'Whether a Unix socket may lie in a directory in which everybody may create files, such as an `emptyDir` volume. Whoever writes there can put a socket of their own in its place: mount it `readOnly` in all other containers.',
+    example: true,
   }),
 })
 

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { withoutCallers } from '../../../src/access/anyone.ts'
 import type { Health } from '../../../src/api/health.ts'
 import { createHealth } from '../../../src/api/health.ts'
 import type { ApiConfig, ApiDeps } from '../../../src/api/ports.ts'
@@ -23,11 +24,14 @@ interface Scope {
   teardown(fn: () => unknown): void
 }
 
+/** `access`: whether X-Sidekeep-Request is wanted, where `deps.access` says nothing else. */
+type WorldConfig = Partial<ApiConfig> & { readonly access?: 'header' | 'open' }
+
 export interface WorldOptions {
   readonly values?: Readonly<Record<string, string | Buffer>>
   /** Changes to the rules below, and further ones, by name. */
   readonly rules?: Readonly<Record<string, Partial<Rule>>>
-  readonly config?: Partial<ApiConfig>
+  readonly config?: WorldConfig
   readonly deps?: Partial<ApiDeps>
   /** How many past events are kept; 100 unless told else. */
   readonly eventHistory?: number
@@ -47,13 +51,15 @@ export interface World {
   readonly refresher: Refresher
   readonly metrics: Metrics
   readonly feed: ChangeFeed
+  /** What the api listener was made with. */
+  readonly deps: ApiDeps
   /** What was logged as an error. */
   readonly errors: { err: unknown; message: string }[]
   /** What was logged at debug. */
   readonly debug: string[]
   readonly state: { listenersUp: boolean; shuttingDown: boolean }
   /** Writes a changed configuration over the one that the routes read, as the sidecar does. */
-  configure(config: Partial<ApiConfig>): void
+  configure(config: WorldConfig): void
   /** A request to the api listener, with the header that it wants. */
   get(path: string, options?: RequestOptions): Promise<HttpAnswer>
   post(path: string, options?: RequestOptions): Promise<HttpAnswer>
@@ -62,6 +68,8 @@ export interface World {
 const defaults = { provider: 'memory', refreshMs: 600_000, maxStaleMs: 86_400_000, required: false }
 
 export async function createWorld(t: Scope, options: WorldOptions = {}): Promise<World> {
+  const { access = 'header', ...config } = options.config ?? {}
+  let wanted = access
   const clock = new VirtualClock()
   const provider = new MemoryProvider(options.values ?? { 'db-password': 'CANARY-db-password-1' })
   const names = new Set([
@@ -127,9 +135,9 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
       error: ({ err }, message) => errors.push({ err, message }),
       debug: (details, message) => debug.push(`${message} ${JSON.stringify(details)}`),
     },
+    access: withoutCallers('test', () => wanted === 'header'),
     ...options.deps,
     config: {
-      access: 'header',
       hosts: [],
       maxConnections: 100,
       demandTimeout: 5_000,
@@ -137,7 +145,7 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
       maxWait: 60_000,
       maxWaiters: 10_000,
       maxEventStreams: 100,
-      ...options.config,
+      ...config,
     },
   }
   const api = createApi(deps)
@@ -167,10 +175,12 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     refresher,
     metrics,
     feed,
+    deps,
     errors,
     debug,
     state,
-    configure(config) {
+    configure({ access = wanted, ...config }) {
+      wanted = access
       Object.assign(deps.config, config)
       api.reconfigured()
     },

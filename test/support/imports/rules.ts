@@ -25,7 +25,7 @@ function providerOf(file: string): string {
 const servers = new Set(['api', 'proxy', 'files'])
 
 /** What the rooms that serve may know besides their own files, and besides the small files of src/ that all share. */
-const knownToServers = new Set(['secrets', 'config', 'observability'])
+const knownToServers = new Set(['secrets', 'config', 'observability', 'access'])
 
 /** Files of src/ itself that know the rooms, where the others are known by them. */
 const composition = new Set(['sidecar.ts', 'main.ts'])
@@ -91,7 +91,7 @@ export const rules: readonly Rule[] = [
         (file !== undefined && roomOf(file) === 'providers' && providerOf(file) !== 'shared')),
   },
   {
-    says: 'api/, proxy/ and files/ read the cache: they import no provider and not each other, only secrets/, config/, observability/ and the shared files of src/',
+    says: 'api/, proxy/ and files/ read the cache: they import no provider and not each other, only secrets/, access/, config/, observability/ and the shared files of src/',
     isBrokenBy: betweenRooms((from, to) => servers.has(from) && !knownToServers.has(to) && !isShared(to)),
   },
   {
