@@ -81,8 +81,8 @@ need_bundle() {
   [ -x "$root/dist/sidekeep.js" ] || fail 'dist/sidekeep.js is missing: run npm run build first.'
 }
 
-# start_bundle NODE FOLDER: runs the bundle of a folder with a secret from the environment and nothing else around it;
-# then $api is where it answers, $log what it logs, $started its id.
+# start_bundle NODE FOLDER [YAML]: runs the bundle of a folder with a secret from the environment and nothing else around
+# it, and with more of a configuration where there is some; then $api is where it answers, $log what it logs, $started its id.
 start_bundle() {
   local config=$2/sidekeep.yaml
   log=$2/sidekeep.log
@@ -97,6 +97,7 @@ secrets:
   password: { provider: local, key: PASSWORD, required: true }
 log: { format: json }
 YAML
+  printf '%s\n' "${3:-}" >>"$config"
   background "$log" env -i CI_SECRET_PASSWORD=CANARY-ci-password "$1" "$2/sidekeep.js" run --config "$config"
   eventually 20 grep -q '"api":"http' "$log" || { cat "$log" >&2 && fail 'The bundle did not start.'; }
   api=$(sed -n 's/.*"api":"\(http:[^"]*\)".*/\1/p' "$log" | head -n 1)

@@ -4,10 +4,10 @@
  * docs/performance.md. Needs as many open files as there are waiters, twice (`ulimit -n`).
  */
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { cpuSeconds } from './support/cpu.ts'
 import { writeSection } from './support/marked-section.ts'
 import { memoryOf } from './support/memory.ts'
 import { callerHeaders } from './support/processes.ts'
@@ -85,14 +85,6 @@ async function warmUp({ url }: Server): Promise<string> {
     tag = answer.headers.get('etag') ?? ''
   }
   return tag
-}
-
-/** What a process has used of all processors, in seconds; Linux alone tells it, in hundredths. */
-function cpuSeconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The name in brackets may hold spaces; what comes after it is numbered from 3 (proc_pid_stat(5)).
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
 function tableOf(all: readonly Measured[]): string {

@@ -98,6 +98,11 @@ const table = {
     title: 'Request too large',
     message: 'The body of the request is larger than %s bytes, which is more than this API takes.',
   },
+  SIDEKEEP_URL_TOO_LONG: {
+    status: 414,
+    title: 'URL too long',
+    message: 'The URL of the request is longer than %s bytes.',
+  },
   SIDEKEEP_HEADERS_TOO_LARGE: {
     status: 431,
     title: 'Headers too large',
@@ -112,7 +117,7 @@ const table = {
     status: 503,
     title: 'Too many connections',
     message:
-      'More than %s connections are open on this listener. Reuse connections, or raise api.maxConnections.',
+      'This listener answers requests on %s connections already, which is as many as it may. Try again, or raise api.maxConnections.',
   },
   SIDEKEEP_REQUEST_TIMED_OUT: {
     status: 503,
@@ -191,6 +196,11 @@ const table = {
     exit: 78,
     title: 'Audit not writable',
     message: 'The audit cannot be written to %s: %s. %s',
+  },
+  SIDEKEEP_TOKEN_NOT_WRITTEN: {
+    exit: 1,
+    title: 'Token not written',
+    message: 'The token cannot be written to %s: %s. %s',
   },
   SIDEKEEP_USAGE: { exit: 78, title: 'Wrong usage', message: '%s' },
   SIDEKEEP_LISTEN_FAILED: {

@@ -8,6 +8,7 @@
  */
 import type { Command } from './commands/command.ts'
 import { CodedError } from './errors.ts'
+import { liveValues } from './observability/redaction/live-values.ts'
 import { safeError } from './observability/safe-error.ts'
 
 /** Each command is loaded when it is called; the summaries are here, so that the help loads none. */
@@ -43,6 +44,10 @@ const commands: Record<string, { summary: string; load: () => Promise<{ command:
   demo: {
     summary: 'try it: a provider and a sidecar on this machine, with curl lines to paste',
     load: () => import('./commands/demo.ts'),
+  },
+  token: {
+    summary: 'make a token for a caller of the API',
+    load: () => import('./commands/token.ts'),
   },
   schema: {
     summary: 'print the JSON Schema of the configuration, for editors',
@@ -90,7 +95,7 @@ function help(): number {
     '',
     '"sidekeep COMMAND --help" says more. Exit codes: 0 done, 1 failed, 69 unavailable, 75 timed out,',
   )
-  lines.push('78 configuration or usage.')
+  lines.push('77 not allowed, 78 configuration or usage.')
   process.stdout.write(`${lines.join('\n')}\n`)
   return 0
 }
@@ -99,8 +104,9 @@ function help(): number {
 function die(error: unknown): never {
   const safe = safeError(error)
   const code = error instanceof CodedError ? ` (${error.code})` : ''
-  process.stderr.write(`sidekeep: ${safe.message ?? [safe.name, safe.code].join(' ').trim()}${code}\n`)
-  if (!(error instanceof CodedError) && safe.stack !== undefined) process.stderr.write(`${safe.stack}\n`)
+  const lines = [`sidekeep: ${safe.message ?? [safe.name, safe.code].join(' ').trim()}${code}`]
+  if (!(error instanceof CodedError) && safe.stack !== undefined) lines.push(safe.stack)
+  process.stderr.write(`${liveValues.redactText(lines.join('\n'))}\n`)
   process.exit(error instanceof CodedError ? error.exitCode : 1)
 }
 

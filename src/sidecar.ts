@@ -1,19 +1,26 @@
 /** The composition root: a configuration in, running parts out. The one place that knows all parts. */
 import type { FastifyInstance } from 'fastify'
-import { withoutCallers } from './access/anyone.ts'
+import type { Callers } from './access/callers.ts'
 import type { Health } from './api/health.ts'
 import { createHealth } from './api/health.ts'
 import { createApi, createOps } from './api/server.ts'
-import { formatListen } from './config/listen.ts'
-import type { Config, ProxyConfig } from './config/schema.ts'
+import type { AuditTrail } from './audit/trail.ts'
+import type { Config } from './config/schema.ts'
 import type { Logger } from './observability/log.ts'
 import type { Metrics } from './observability/metrics.ts'
 import type { ReloadOutcome } from './observability/metrics-state.ts'
 import { ProxyCells } from './observability/proxy-cells.ts'
+import { liveValues } from './observability/redaction/live-values.ts'
+import { TlsCells } from './observability/tls-cells.ts'
+import { createAudit } from './parts/audit.ts'
+import { prepareChange } from './parts/change.ts'
+import type { Door } from './parts/doors.ts'
+import { drainTime } from './parts/drain-time.ts'
 import { Heart } from './parts/heart.ts'
 import type { Served } from './parts/listener.ts'
-import type { Addresses, ServedProxy } from './parts/listeners.ts'
+import type { Addresses, Makers } from './parts/listeners.ts'
 import { Listeners } from './parts/listeners.ts'
+import { serveApi } from './parts/served-api.ts'
 import { Sources } from './parts/sources.ts'
 import { Turns } from './parts/turns.ts'
 import { createProvider } from './providers/registry.ts'
@@ -37,12 +44,7 @@ export interface SidecarOptions {
 interface Built {
   readonly heart: Heart
   readonly sources: Sources
-  readonly proxy: ServedProxy | undefined
-  readonly makeProxy: (config: ProxyConfig) => Promise<ServedProxy>
 }
-
-/** How much of the time for stopping requests under way to the application may take; the rest is for what comes after. */
-const proxyShare = 0.8
 
 /** How long after ready the metrics library is loaded, in milliseconds: it takes some tens of them. */
 const metricsLoadDelay = 1_000
@@ -56,6 +58,7 @@ export class Sidecar {
   readonly #heart: Heart
   readonly #sources: Sources
   readonly #listeners: Listeners
+  readonly #audit: AuditTrail
   /** Opening, changing and closing: one after the other. */
   readonly #turns = new Turns()
   readonly #ready = Promise.withResolvers<Addresses>()
@@ -64,7 +67,11 @@ export class Sidecar {
   /** What the stop is waiting for; told when it takes too long. */
   stage = 'running'
 
-  /** Builds all parts and opens nothing. */
+  /**
+   * Builds all parts and opens nothing.
+   *
+   * @throws SIDEKEEP_CERTIFICATE_INVALID
+   */
   static async create(options: SidecarOptions): Promise<Sidecar> {
     const { config, log, version, clock = systemClock, random = Math.random } = options
     const sources = await Sources.create(config.providers, {
@@ -74,12 +81,12 @@ export class Sidecar {
       log,
     })
     const heart = new Heart({ config, sources, version, log, clock, random })
-    const makeProxy = proxyMaker(heart.metrics, log, clock)
-    const proxy = config.proxy && (await makeProxy(config.proxy))
-    return new Sidecar(options, { heart, sources, proxy, makeProxy })
+    const sidecar = new Sidecar(options, { heart, sources })
+    await sidecar.#listeners.create(config)
+    return sidecar
   }
 
-  private constructor(options: SidecarOptions, { heart, sources, proxy, makeProxy }: Built) {
+  private constructor(options: SidecarOptions, { heart, sources }: Built) {
     const { config, log, version, clock = systemClock } = options
     this.#config = config
     this.#apiConfig = { ...config.api }
@@ -87,24 +94,35 @@ export class Sidecar {
     this.#clock = clock
     this.#heart = heart
     this.#sources = sources
+    this.#audit = createAudit({ log, clock, metrics: heart.metrics })
     const deps = {
       cache: heart.cache,
       refresher: heart.refresher,
       changes: heart.feed,
       health: this.#health(),
       metrics: heart.metrics,
+      audit: this.#audit,
       log,
       clock,
       version,
       config: this.#apiConfig,
-      access: withoutCallers(formatListen(config.api.listen), () => this.#apiConfig.access === 'header'),
+    }
+    const peers = new Set<Callers>()
+    const tls = (): TlsCells => {
+      heart.metrics.tls ??= new TlsCells()
+      return heart.metrics.tls
     }
     const make = {
-      api: () => served(createApi(deps)),
+      api: (door: Door) =>
+        serveApi(door, {
+          create: (access, secured) => createApi({ ...deps, access, ...(secured && { tls: secured }) }),
+          callers: { clock, log, peers, keeper: () => liveValues.holder() },
+          tls: () => ({ clock, log, observer: tls() }),
+        }),
       ops: () => served(createOps(deps)),
-      proxy: makeProxy,
+      proxy: proxyMaker(heart.metrics, log, clock),
     }
-    this.#listeners = new Listeners(config, proxy, make, log)
+    this.#listeners = new Listeners(make, log)
     heart.onCalled = () => this.#checkReady()
   }
 
@@ -113,6 +131,7 @@ export class Sidecar {
       required: () => this.#heart.cache.required,
       listenersUp: () => this.#listeners.areUp,
       shuttingDown: () => this.#stopping,
+      auditLetsAnswer: () => this.#audit.letsAnswer,
     })
   }
 
@@ -137,11 +156,13 @@ export class Sidecar {
   /**
    * Opens the listeners, then begins to fetch. Resolves when callers are answered, ready or not.
    *
-   * @throws SIDEKEEP_LISTEN_FAILED; whatever was opened before is closed again
+   * @throws SIDEKEEP_AUDIT_UNWRITABLE or SIDEKEEP_LISTEN_FAILED; whatever was opened before is closed again
    */
   async start(): Promise<Addresses> {
     return await this.#turns.take(async () => {
       try {
+        const audit = await this.#audit.prepare(this.#config.audit)
+        audit.commit()
         await this.#listeners.open()
       } catch (error) {
         this.#stopping = true
@@ -196,6 +217,11 @@ export class Sidecar {
     return await this.#turns.take(() => this.#change(config))
   }
 
+  /** The file of the audit may have been rotated: opens what lies at its path now. */
+  reopenAudit(): void {
+    this.#audit.reopen()
+  }
+
   /** Whoever asked for a change of the configuration knows how that ended; here it is counted. */
   reloadEnded(outcome: ReloadOutcome): void {
     this.#heart.metrics.reloaded(outcome, this.#clock.wall())
@@ -205,22 +231,25 @@ export class Sidecar {
     if (this.#stopping) return 'stopping'
     const changes = changesBetween(this.#config, config)
     if (changes === undefined) return 'unchanged'
-    await using undo = new AsyncDisposableStack()
-    // First all that takes time and may fail, beside what is in force and without touching it.
-    const sources = await this.#sources.prepare(config.providers, changes.providers)
-    undo.defer(sources.abandon)
-    const listeners = await this.#listeners.prepare(config, {
+    const parts = {
+      sources: this.#sources,
+      heart: this.#heart,
+      listeners: this.#listeners,
+      audit: this.#audit,
+    }
+    const prepared = await prepareChange(parts, config, changes, {
       opensProxy: this.#isReady,
-      withinMs: drainTime(config.shutdown),
+      inForce: () => {
+        this.#config = config
+        Object.assign(this.#apiConfig, config.api)
+        this.#log.level = config.log.level
+      },
     })
-    undo.defer(listeners.abandon)
-    if (this.#stopping) return 'stopping'
-    undo.move()
-    this.#heart.apply(config, changes, sources)
-    this.#config = config
-    Object.assign(this.#apiConfig, config.api)
-    this.#log.level = config.log.level
-    listeners.commit()
+    if (this.#stopping) {
+      await prepared.abandon()
+      return 'stopping'
+    }
+    prepared.commit()
     for (const app of this.#listeners.ownApps) app.reconfigured()
     // What was waited for may not be required any more.
     this.#checkReady()
@@ -238,7 +267,9 @@ export class Sidecar {
     await this.#heart.stop()
     this.stage = 'closing the ops listener'
     await opsClosed
-    this.#heart.cache.close()
+    this.#heart.close()
+    this.stage = 'writing the rest of the audit'
+    await this.#audit.close()
     this.stage = 'stopped'
   }
 
@@ -268,7 +299,7 @@ export class Sidecar {
 }
 
 /** The proxy and what it costs are there only where the configuration wants them. */
-function proxyMaker(metrics: Metrics, log: Logger, clock: Clock): Built['makeProxy'] {
+function proxyMaker(metrics: Metrics, log: Logger, clock: Clock): Makers['proxy'] {
   return async (config) => {
     const [{ createProxy }, { upstreamFailures }] = await Promise.all([
       import('./proxy/server.ts'),
@@ -277,11 +308,6 @@ function proxyMaker(metrics: Metrics, log: Logger, clock: Clock): Built['makePro
     metrics.proxy ??= new ProxyCells(config.limits, upstreamFailures)
     return createProxy({ config, log, clock, observer: metrics.proxy })
   }
-}
-
-/** How long requests under way to the application may take when their listener ends, in milliseconds. */
-function drainTime({ linger, timeout }: Config['shutdown']): number {
-  return Math.max(0, timeout - linger) * proxyShare
 }
 
 function served(app: FastifyInstance): Served {

@@ -41,10 +41,17 @@ export async function startProvider(count: number, size: number): Promise<{ url:
   return { url: `http://127.0.0.1:${port}/secrets`, stop }
 }
 
-/** Runs the bundle against a provider until it is ready. */
+/**
+ * Runs the bundle against a provider until it is ready.
+ *
+ * @param audit what becomes of lines that cannot be written; undefined: there is no audit
+ */
 export async function startSidecar(
   providerUrl: string,
-  { maxConnections = 1_024 }: { readonly maxConnections?: number } = {},
+  {
+    maxConnections = 1_024,
+    audit,
+  }: { readonly maxConnections?: number; readonly audit?: 'serve' | 'refuse' | undefined } = {},
 ): Promise<Running> {
   const folder = await mkdtemp(join(tmpdir(), 'sidekeep-bench-'))
   const config = join(folder, 'sidekeep.yaml')
@@ -54,6 +61,7 @@ export async function startSidecar(
 providers: { bench: { type: http, url: "${providerUrl}", maxBody: 64MiB, maxSecrets: 20000 } }
 secrets: { "*": { provider: bench, refresh: 1h, required: true } }
 cache: { maxEntries: 20000, maxBytes: 256MiB }
+${audit === undefined ? '' : `audit: { file: "${join(folder, 'audit.log')}", onFailure: ${audit} }`}
 `,
   )
   let url = ''

@@ -11,6 +11,13 @@ export interface FixedBound {
 
 export const fixedBounds: readonly FixedBound[] = [
   {
+    of: "lines of the audit for requests of a listener that were not let in and are no caller's",
+    bound: '100, and 10 a second',
+    beyond: 'they are counted, and the next line says how many',
+    file: 'src/api/recording.ts',
+    constant: 'strangers = { burst: 100, perSecond: 10 }',
+  },
+  {
     of: 'the body of a request to `api` or `ops`',
     bound: '1 KiB',
     beyond: '413 `SIDEKEEP_REQUEST_TOO_LARGE`',
@@ -53,11 +60,46 @@ export const fixedBounds: readonly FixedBound[] = [
     constant: 'mostBehind = 32',
   },
   {
-    of: 'connections beyond `api.maxConnections` that are taken, to be answered 503',
-    bound: 'a quarter of it',
-    beyond: 'one that has not asked yet makes room, else the newest is closed',
+    of: 'connections that are open beside the `api.maxConnections` that may be worked for',
+    bound: 'a quarter of it, at least 64',
+    beyond: 'one that is not worked for makes room for the newest',
     file: 'src/api/connections.ts',
-    constant: 'headroom = 25',
+    constant: 'headroom = { percent: 25, least: 64 }',
+  },
+  {
+    of: 'patterns that a stream of events may name (`?name=`); names without a `*` are not counted',
+    bound: '32',
+    beyond: '400 `SIDEKEEP_BAD_REQUEST`',
+    file: 'src/api/name-filter.ts',
+    constant: 'mostPatterns = 32',
+  },
+  {
+    of: 'connections that wait to be accepted, on each listener, where the system allows as many',
+    bound: '4,096',
+    beyond: 'the system lets TCP try again, and refuses on a Unix socket',
+    file: 'src/listener/backlog.ts',
+    constant: 'backlog = 4_096',
+  },
+  {
+    of: 'the time in which a caller takes nothing of an answer of `api` or `ops`',
+    bound: '10 s',
+    beyond: 'the connection is reset, up to 10 s later',
+    file: 'src/api/reading-time.ts',
+    constant: 'longestStall = 10_000',
+  },
+  {
+    of: 'the time in which such an answer is read in all; an event stream has no end, and a wait no answer yet',
+    bound: '60 s',
+    beyond: 'the connection is reset',
+    file: 'src/api/reading-time.ts',
+    constant: 'longestRead = 60_000',
+  },
+  {
+    of: 'what waits in memory for all readers of a listener together',
+    bound: '64 MiB',
+    beyond: 'those who have read for longest, and for more than a second, are cut',
+    file: 'src/api/crowds.ts',
+    constant: 'mostUnread = 64 * 1_048_576',
   },
   {
     of: 'connections kept by event streams and by callers who wait',
@@ -65,6 +107,34 @@ export const fixedBounds: readonly FixedBound[] = [
     beyond: '503 `SIDEKEEP_TOO_MANY_WAITERS` or `SIDEKEEP_TOO_MANY_EVENT_STREAMS`',
     file: 'src/api/kept-connections.ts',
     constant: 'share = 3 / 4',
+  },
+  {
+    of: 'callers, over all listeners of the API',
+    bound: '1,000',
+    beyond: 'the configuration is refused',
+    file: 'src/config/checks/callers.ts',
+    constant: 'mostCallers = 1_000',
+  },
+  {
+    of: 'tokens of a caller',
+    bound: '8',
+    beyond: 'the configuration is refused',
+    file: 'src/config/schema/callers.ts',
+    constant: 'mostTokens = 8',
+  },
+  {
+    of: 'a token',
+    bound: '4 KiB',
+    beyond: 'the configuration is refused',
+    file: 'src/config/token-strength.ts',
+    constant: 'longestToken = 4_096',
+  },
+  {
+    of: 'further listeners of the API',
+    bound: '64',
+    beyond: 'the configuration is refused',
+    file: 'src/config/schema/listeners.ts',
+    constant: 'mostListeners = 64',
   },
   {
     of: 'what waits for the reader of an event stream',
@@ -147,7 +217,7 @@ export const fixedBounds: readonly FixedBound[] = [
     of: 'keys that each limit of the proxy remembers',
     bound: '50,000',
     beyond: 'further ones share one budget until there is room',
-    file: 'src/proxy/limits/table.ts',
+    file: 'src/limits/tat-table.ts',
     constant: 'defaultCapacity = 50_000',
   },
   {
@@ -184,6 +254,13 @@ export const fixedBounds: readonly FixedBound[] = [
     beyond: 'it is refused',
     file: 'src/config/document.ts',
     constant: 'mostNodes = 200_000',
+  },
+  {
+    of: 'lines of the audit that wait to be written',
+    bound: '1 MiB',
+    beyond: 'they are lost, and counted',
+    file: 'src/audit/writer.ts',
+    constant: 'mostWaiting = 1024 * 1024',
   },
 ]
 

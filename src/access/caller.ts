@@ -22,16 +22,16 @@ export interface CallerOptions {
 export class Caller {
   readonly name: string | undefined
   readonly listener: string
-  readonly limit: number | undefined
   readonly #rights: ReadonlySet<Right>
   readonly #allows: Glob | undefined
   readonly #onOver = new Set<() => void>()
+  #limit: number | undefined
   #isOver = false
 
   constructor({ name, listener, rights, allows, limit }: CallerOptions) {
     this.name = name
     this.listener = listener
-    this.limit = limit
+    this.#limit = limit
     this.#rights = new Set(rights)
     this.#allows = allows
   }
@@ -48,6 +48,16 @@ export class Caller {
   /** Whether every secret is for it. */
   get mayKnowAll(): boolean {
     return this.#allows === undefined
+  }
+
+  /** How many requests a second it may make on average; undefined: as many as it likes. */
+  get limit(): number | undefined {
+    return this.#limit
+  }
+
+  /** Another limit holds from its next request on, which is no reason to end what it was let in for. */
+  limitTo(limit: number | undefined): void {
+    this.#limit = limit
   }
 
   /** Its token is no longer valid, or its rights are others now. */

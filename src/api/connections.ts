@@ -1,70 +1,90 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Socket } from 'node:net'
+import type { CutReason } from '../observability/connection-cells.ts'
+import { type Clock, systemClock } from '../secrets/clock.ts'
+import { Connection } from './crowd.ts'
+import { Crowds } from './crowds.ts'
+import { Parting } from './parting.ts'
+import { longestRead, longestStall } from './reading-time.ts'
 
-/** While closing, how often connections that have become idle are closed, in milliseconds. */
-const sweepInterval = 25
 /**
- * How long callers with a kept-alive connection have to send one more request and learn from its answer that the
- * connection ends (RFC 9112, section 9.6), in milliseconds. Closed at once, a request on its way would be lost.
+ * How many connections are open beside those that may be worked for: to hear what newcomers want, to keep idle ones, and to
+ * answer probes and refusals. In percent of them, and at the least as many as find time to ask in a flood.
  */
-const farewell = 500
-/** While callers are still leaving, one after another, how many times as long they all have. */
-const longestFarewell = 5
+const headroom = { percent: 25, least: 64 }
 /**
- * How long a caller has to read an answer that is written in full, once the listener closes: from the end of the
- * farewell, or from when it is written if that is later, in milliseconds. One that never reads would hold up the close
- * for ever; the process has a deadline of its own (`shutdown.timeout`), which this leaves room for by default.
+ * How long a caller has to read an answer that is written in full, once the listener closes, in milliseconds. One that
+ * never reads would hold up the close for ever; the process has a deadline of its own (`shutdown.timeout`), which this
+ * leaves room for by default.
  */
 const longestReading = 10_000
-/** Beyond the cap this many connections are still taken on, to answer them 503 and to answer probes, in percent. */
-const headroom = 25
 
 export interface ConnectionsOptions {
+  /** Bounds the time in which answers are read; the system's, unless told else. */
+  readonly clock?: Clock
+  /** Instead of the 10 s for which a caller may take nothing of its answer, in milliseconds. */
+  readonly longestStall?: number
   /** Instead of the 10 s that a caller has to read its answer when the listener closes, in milliseconds. */
   readonly longestReading?: number
+  /** Told of each connection that is cut while the listener does not close. */
+  readonly wasCut?: (reason: CutReason) => void
 }
 
-/** The connections of one listener: how many there may be, and how they end. */
+/**
+ * The connections of one listener: how many there may be, who gives way to whom, and how they end.
+ *
+ * `max` bounds those that are worked for; what is beyond is answered 503 (`isBeyond`). Some more are open, and there a
+ * newcomer is always let in: where all places are taken, one gives way whose caller has nothing to do with us at the
+ * moment, or keeps us waiting (`Crowds.yields`). So whoever floods the listener with connections on which nothing happens
+ * locks nobody out.
+ */
 export class Connections {
-  #max = 0
+  #max: number
   readonly #server: Server
-  readonly #longestReading: number
-  /** As many as are ever open: the cap and the headroom. */
-  #most = 0
-  readonly #open = new Set<Socket>()
-  readonly #beyond = new Set<Socket>()
-  /** Those on which no head of a request has arrived in full, the oldest first. */
-  readonly #unheard = new Set<Socket>()
-  /** The answer, given or not, to the request that was handled last on a connection. */
-  readonly #last = new WeakMap<Socket, ServerResponse>()
-  /** While closing, when an answer was first found to be written and still on its way to the caller. */
-  readonly #readSince = new WeakMap<ServerResponse, number>()
+  readonly #open = new Set<Connection>()
+  /** By the socket that was accepted, and by that of TLS on it. */
+  readonly #of = new WeakMap<Socket, Connection>()
+  readonly #crowds: Crowds
+  readonly #parting: Parting
   readonly #leaveTakers: (() => void)[] = []
+  readonly #wasCut: (reason: CutReason) => void
   #closing = false
-  #emptied: (() => void) | undefined
 
   constructor(server: Server, max: number, options: ConnectionsOptions = {}) {
+    this.#max = max
     this.#server = server
-    this.#longestReading = options.longestReading ?? longestReading
+    this.#wasCut = options.wasCut ?? (() => {})
+    this.#crowds = new Crowds(
+      {
+        clock: options.clock ?? systemClock,
+        longestStall: options.longestStall ?? longestStall,
+        longestRead,
+      },
+      (connection) => this.#giveUp(connection, 'slow_reader'),
+    )
+    this.#parting = new Parting({
+      server,
+      open: this.#open,
+      longestReading: options.longestReading ?? longestReading,
+      cut: (connection) => this.#cut(connection),
+    })
     // Not Node's own `maxConnections`: it turns away the newest, and so whoever keeps silent would lock out the probes.
-    this.limit(max)
     server.on('connection', (socket: Socket) => this.#opened(socket))
-    server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-      this.#unheard.delete(socket)
-      this.#last.set(socket, response)
+    server.on('secureConnection', (socket: Socket) => this.#secured(socket))
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      const connection = this.#of.get(request.socket)
+      if (connection !== undefined) this.#crowds.handled(connection, request, response)
     })
   }
 
-  /** How many there may be; what is beyond is answered 503. */
+  /** How many may be worked for at once; what is beyond is answered 503. */
   get max(): number {
     return this.#max
   }
 
-  /** Changes how many there may be, from the next connection on: none that is open is closed for it. */
+  /** Changes how many there may be, from the next request on: none that is open is closed for it. */
   limit(max: number): void {
     this.#max = max
-    this.#most = max + Math.ceil((max * headroom) / 100)
   }
 
   /** Whether answers should announce that their connection ends. */
@@ -77,120 +97,78 @@ export class Connections {
     this.#leaveTakers.push(fn)
   }
 
+  /** Whether as many others are worked for as may be. */
   isBeyond(socket: Socket): boolean {
-    return this.#beyond.size > 0 && this.#beyond.has(socket)
+    const { working } = this.#crowds
+    if (working < this.#max) return false
+    const connection = this.#of.get(socket)
+    return working > this.#max || connection === undefined || !this.#crowds.isWorkedFor(connection)
   }
 
   /** The answer, given or not, to the request that was handled last on a connection. */
   lastOn(socket: Socket): ServerResponse | undefined {
-    return this.#last.get(socket)
+    return this.#of.get(socket)?.answer
   }
 
-  /**
-   * Before the server closes: lets callers finish and leave. From then on until the server has closed, connections are
-   * closed as they become idle; Node does that only once, and would wait for the others until their keep-alive ends.
-   */
+  /** Before the server closes: lets callers finish and leave. */
   async close(): Promise<void> {
     this.#closing = true
     for (const takeLeave of this.#leaveTakers) takeLeave()
-    if (!this.#server.listening) return
-    const received = new Map<Socket, number>()
-    for (const socket of this.#open) received.set(socket, socket.bytesRead)
-    await this.#partings()
-    // Node calls this as it closes, and would cut an answer that is written but still on its way to the caller.
-    this.#server.closeIdleConnections = () => {}
-    const lastCall = performance.now() + farewell
-    const sweep = setInterval(() => {
-      setImmediate(() => this.#sweep(received, performance.now() >= lastCall))
-    }, sweepInterval)
-    this.#server.once('close', () => clearInterval(sweep))
+    if (this.#server.listening) await this.#parting.begin()
   }
 
   #opened(socket: Socket): void {
+    const connection = new Connection(socket)
+    this.#of.set(socket, connection)
+    if (this.#open.size >= this.#places()) this.#makeRoom()
+    this.#open.add(connection)
+    this.#crowds.enter(connection)
+    socket.once('close', () => this.#forget(connection))
+  }
+
+  /** What is worked for never gives way, and may be more than `max` where that has been lowered. */
+  #places(): number {
+    const most = Math.max(this.#max, this.#crowds.working)
+    return most + Math.max(Math.ceil((most * headroom.percent) / 100), headroom.least)
+  }
+
+  #makeRoom(): void {
+    const connection = this.#crowds.yields()
     // Without a word: even a refusal costs memory.
-    if (this.#open.size >= this.#most && !this.#makeRoom()) {
-      socket.destroy()
-      return
-    }
-    this.#open.add(socket)
-    this.#unheard.add(socket)
-    if (this.#open.size > this.max) this.#beyond.add(socket)
-    socket.once('close', () => {
-      this.#forget(socket)
-      if (this.#open.size === 0) this.#emptied?.()
-    })
+    if (connection !== undefined) this.#giveUp(connection, 'room')
   }
 
-  /** Ends the connection that has kept its request to itself for longest; says whether there was one. */
-  #makeRoom(): boolean {
-    const [oldest] = this.#unheard
-    if (oldest === undefined) return false
+  /** A closing listener ends connections for reasons of its own, and those who never read with them. */
+  #giveUp(connection: Connection, reason: CutReason): void {
+    if (!this.#closing && this.#open.has(connection)) this.#wasCut(reason)
+    this.#cut(connection)
+  }
+
+  #cut(connection: Connection): void {
+    const { socket, stream, unread } = connection
     // Its event comes a turn later; until then it would count, and the next one to come would cost another.
-    this.#forget(oldest)
-    oldest.destroy()
-    return true
+    this.#forget(connection)
+    // The system would hold what it has of an answer that nobody reads for minutes, and offer it again and again. Only TCP
+    // has a reset, and only there is a family.
+    if (unread !== undefined && socket.remoteFamily !== undefined) socket.resetAndDestroy()
+    else stream.destroy()
   }
 
-  #forget(socket: Socket): void {
-    this.#open.delete(socket)
-    this.#beyond.delete(socket)
-    this.#unheard.delete(socket)
-  }
-
-  /** Resolves when those who were connected have left, or when for a while none of them did. */
-  async #partings(): Promise<void> {
-    const connected = [...this.#open]
-    const isStaying = (socket: Socket): boolean => this.#open.has(socket) && !socket.writableEnded
-    const staying = (): number => connected.filter(isStaying).length
-    let before: number
-    let rounds = 0
-    do {
-      before = staying()
-      await this.#quiet(farewell)
-      // Timers run before what has arrived is read: without another turn of the event loop, a connection whose
-      // request waits to be read would pass for idle, and on a busy machine that is most of them.
-      await nextTurn()
-      rounds += 1
-    } while (staying() > 0 && staying() < before && rounds < longestFarewell)
-  }
-
-  /** Resolves when no connection is open, or after `ms`. */
-  async #quiet(ms: number): Promise<void> {
-    if (this.#open.size === 0) return
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      this.#emptied = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+  #forget(connection: Connection): void {
+    if (!this.#open.delete(connection)) return
+    this.#crowds.leave(connection)
+    if (this.#open.size === 0) this.#parting.emptied()
   }
 
   /**
-   * Closes the connections whose callers have all that they asked for.
-   *
-   * @param received how many bytes had arrived on each connection when the close began
-   * @param unasked whether to close those too on which a request has arrived in part or not at all: Node takes them for
-   * busy, and looks at no timeout any more
+   * Of TLS, the connection that was accepted is told of first, and the one that requests come on when the handshake is
+   * over. It knows the former by a member that Node does not document; without that, it would count for nothing.
    */
-  #sweep(received: ReadonlyMap<Socket, number>, unasked: boolean): void {
-    for (const socket of this.#open) {
-      const last = this.#last.get(socket)
-      if (last?.writableEnded && !last.writableFinished) {
-        if (this.#hasReadTooLong(last)) socket.destroy()
-      } else if (last?.writableFinished && last.req.complete && socket.bytesRead === received.get(socket)) {
-        socket.destroy()
-      } else if (unasked && (last === undefined || last.writableFinished || !last.req.complete)) {
-        // With bytes that came after its last request, it may have been in the middle of the next.
-        socket.destroy()
-      }
-    }
-  }
-
-  #hasReadTooLong(answer: ServerResponse): boolean {
-    const now = performance.now()
-    const since = this.#readSince.get(answer)
-    if (since === undefined) this.#readSince.set(answer, now)
-    return since !== undefined && now - since >= this.#longestReading
+  #secured(socket: Socket): void {
+    const accepted: unknown = Reflect.get(socket, '_parent')
+    const connection = accepted instanceof Socket ? this.#of.get(accepted) : undefined
+    if (connection === undefined) return
+    connection.secured = socket
+    this.#of.set(socket, connection)
   }
 }

@@ -4,8 +4,12 @@ import type { Change, Missed } from '../secrets/change-feed.ts'
 /** How soon a client that lost its stream should be back, in milliseconds. */
 const retry = 1_000
 
-/** A change as a message: what is in the fields is in the data too, so that a line of it can stand alone. */
-export function changeFrame({ id, event, name, version, time }: Change): string {
+/**
+ * A change as a message: what is in the fields is in the data too, so that a line of it can stand alone.
+ *
+ * @param id the change's, as the reader may see it
+ */
+export function changeFrame(id: string, { event, name, version, time }: Change): string {
   const data = { id, event, name, version: version ?? null, time: new Date(time).toISOString() }
   return `id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 }

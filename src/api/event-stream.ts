@@ -27,6 +27,7 @@ export class EventStream {
   /** The size of the others. */
   #unsent = 0
   #blocked = false
+  #ended = false
 
   constructor(response: ServerResponse, backlog: Iterable<string>) {
     this.#response = response
@@ -38,6 +39,7 @@ export class EventStream {
   }
 
   push(frame: Frame): void {
+    if (this.#ended) return
     this.#queue.push(frame)
     this.#unsent += frame.bytes
   }
@@ -64,8 +66,17 @@ export class EventStream {
     this.#next = 0
   }
 
-  /** Ends the stream in order, or at once where its reader would not come to the end of it soon. */
+  /**
+   * Ends the stream in order, or at once where its reader would not come to the end of it soon. What was not handed over
+   * yet is not sent any more.
+   */
   end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#backlog = undefined
+    this.#queue = []
+    this.#next = 0
+    this.#unsent = 0
     if (this.#blocked) this.#response.req.socket.destroy()
     else this.#response.end()
   }

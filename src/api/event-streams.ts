@@ -1,27 +1,39 @@
 import type { ServerResponse } from 'node:http'
+import type { Caller } from '../access/caller.ts'
 import { CodedError } from '../errors.ts'
 import type { Change } from '../secrets/change-feed.ts'
 import type { Timer } from '../secrets/clock.ts'
+import type { Glob } from '../secrets/glob.ts'
 import { changeFrame, greeting, heartbeat, position, resetFrame } from './event-frames.ts'
-import type { Frame } from './event-stream.ts'
-import { EventStream, frameOf } from './event-stream.ts'
+import { unsealed } from './event-ids.ts'
+import { EventStream } from './event-stream.ts'
 import type { KeptConnections } from './kept-connections.ts'
-import type { NameFilter } from './name-filter.ts'
 import type { ApiDeps } from './ports.ts'
 import type { ApiRequest } from './respond.ts'
+import { idFor, SharedFrame } from './shared-frame.ts'
 import { whenClosed } from './socket-end.ts'
 
 /** How often a stream shows that it lives, in milliseconds. */
 export const heartbeatInterval = 15_000
 
-interface StreamsDeps extends Pick<ApiDeps, 'changes' | 'clock' | 'metrics' | 'log' | 'config'> {
+interface StreamsDeps extends Pick<ApiDeps, 'changes' | 'clock' | 'metrics' | 'log'> {
   /** The connections that are kept for long on the same listener. */
   readonly kept: KeptConnections
 }
 
+/** Who listens, and to what. */
+export interface Listening {
+  readonly caller: Caller
+  /** Which names the client wants to hear of; of those it is told of which its caller may know. */
+  readonly wants: Glob
+  /** The last event that the client has seen: it gets first what came after it. */
+  readonly lastEventId: string | undefined
+}
+
 interface Open {
   readonly stream: EventStream
-  readonly wants: NameFilter
+  readonly caller: Caller
+  readonly wants: Glob
   readonly request: ApiRequest
 }
 
@@ -43,31 +55,29 @@ export class EventStreams {
    *
    * @throws SIDEKEEP_TOO_MANY_EVENT_STREAMS, or SIDEKEEP_SHUTTING_DOWN
    */
-  admit(): void {
+  admit(caller: Caller): void {
     if (this.#closed) throw new CodedError('SIDEKEEP_SHUTTING_DOWN')
-    const { config, kept } = this.#deps
-    const bound = { count: this.#open.size, most: config.maxEventStreams, option: 'api.maxEventStreams' }
-    kept.admit('SIDEKEEP_TOO_MANY_EVENT_STREAMS', bound)
+    this.#deps.kept.admit('stream', caller)
   }
 
-  /**
-   * Sends events from now on, and first those after `lastEventId`. The head of the answer is written already.
-   *
-   * @param lastEventId the last event that the client has seen
-   */
-  open(
-    request: ApiRequest,
-    response: ServerResponse,
-    wants: NameFilter,
-    lastEventId: string | undefined,
-  ): void {
+  /** Sends events from now on, and first those that were missed. The head of the answer is written already. */
+  open(request: ApiRequest, response: ServerResponse, listening: Listening): void {
     if (request.raw.socket.destroyed) return
-    const stream = new EventStream(response, this.#backlog(wants, lastEventId))
-    const open = { stream, wants, request }
+    const { caller } = listening
+    const wants = (name: string): boolean => caller.mayKnow(name) && listening.wants(name)
+    const stream = new EventStream(response, this.#backlog({ ...listening, wants }))
+    const open = { stream, caller, wants, request }
+    // A client that gives way to another caller comes back, and is told then that there is no place.
+    const release = this.#deps.kept.keep('stream', caller, () => stream.end())
     this.#open.add(open)
-    this.#deps.kept.began()
     this.#deps.metrics.eventStreams(1)
-    whenClosed(request.raw.socket, () => this.#closedBy(open))
+    // Its client comes back, and is told at the door what it may do now.
+    const forget = caller.whenOver(() => stream.end())
+    whenClosed(request.raw.socket, () => {
+      forget()
+      release()
+      this.#closedBy(open)
+    })
     if (this.#open.size === 1) this.#begin()
     stream.send()
   }
@@ -78,13 +88,15 @@ export class EventStreams {
     for (const { stream } of this.#open) stream.end()
   }
 
-  #backlog(wants: NameFilter, lastEventId: string | undefined): Iterable<string> {
+  #backlog({ caller, wants, lastEventId }: Listening): Iterable<string> {
     const { changes } = this.#deps
     // Also who has seen nothing yet can come back to this moment.
-    if (lastEventId === undefined) return [greeting(), position(changes.lastId)]
-    const missed = changes.since(lastEventId)
-    if ('gap' in missed) return [greeting(), resetFrame(changes.lastId, missed)]
-    return framesOf(missed.changes, wants)
+    if (lastEventId === undefined) return [greeting(), position(idFor(caller, changes.lastId))]
+    // An id as it is is for those who may know all: others could find out by guessing how far the count has come.
+    const seen = unsealed(lastEventId) ?? (caller.mayKnowAll ? lastEventId : '')
+    const missed = changes.since(seen)
+    if ('gap' in missed) return [greeting(), resetFrame(idFor(caller, changes.lastId), missed)]
+    return framesOf(missed.changes, { caller, wants })
   }
 
   #begin(): void {
@@ -94,7 +106,6 @@ export class EventStreams {
 
   #closedBy(open: Open): void {
     this.#open.delete(open)
-    this.#deps.kept.ended()
     this.#deps.metrics.eventStreams(-1)
     if (this.#open.size > 0) return
     this.#unsubscribe?.()
@@ -102,13 +113,14 @@ export class EventStreams {
   }
 
   #changed(change: Change): void {
-    let frame: Frame | undefined
-    for (const { stream, wants } of this.#open) {
+    const frame = new SharedFrame(change.id, (id) => changeFrame(id, change))
+    let isWanted = false
+    for (const { stream, wants, caller } of this.#open) {
       if (!wants(change.name)) continue
-      frame ??= frameOf(changeFrame(change))
-      stream.push(frame)
+      isWanted = true
+      stream.push(frame.for(caller))
     }
-    if (frame === undefined || this.#flushing) return
+    if (!isWanted || this.#flushing) return
     // What happens together (a list brought many rotations) goes out together, and in the middle of nothing.
     this.#flushing = true
     setImmediate(() => {
@@ -131,9 +143,9 @@ export class EventStreams {
   }
 
   #beat(): void {
-    const alive = frameOf(heartbeat(this.#deps.changes.lastId))
+    const alive = new SharedFrame(this.#deps.changes.lastId, heartbeat)
     for (const open of this.#open) {
-      if (open.stream.isIdle) open.stream.push(alive)
+      if (open.stream.isIdle) open.stream.push(alive.for(open.caller))
       this.#flush(open)
     }
   }
@@ -148,7 +160,12 @@ export class EventStreams {
 }
 
 /** One after the other, as they are sent: a history may be long. */
-function* framesOf(changes: readonly Change[], wants: NameFilter): Generator<string> {
+function* framesOf(
+  changes: readonly Change[],
+  { caller, wants }: Pick<Listening, 'caller' | 'wants'>,
+): Generator<string> {
   yield greeting()
-  for (const change of changes) if (wants(change.name)) yield changeFrame(change)
+  for (const change of changes) {
+    if (wants(change.name)) yield changeFrame(idFor(caller, change.id), change)
+  }
 }

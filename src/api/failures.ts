@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { CodedError } from '../errors.ts'
 import { rawResponse } from '../problem.ts'
-import type { Check } from './guard.ts'
+import type { Entrance } from './door/entrance.ts'
+import { allMethods, methodsAt } from './door/methods.ts'
 import type { ApiLog, RouteMeter } from './ports.ts'
 import { sendProblem } from './respond.ts'
 import { bodyLimit, maxHeaderSize, requestTimeout } from './server-options.ts'
@@ -11,14 +13,14 @@ import { bodyLimit, maxHeaderSize, requestTimeout } from './server-options.ts'
 export class Failures {
   readonly #log: ApiLog
   /** The door before what no route takes. */
-  #door: Check = () => undefined
+  #entrance: Entrance | undefined
 
   constructor(log: ApiLog) {
     this.#log = log
   }
 
-  guardWith(door: Check): void {
-    this.#door = door
+  guardWith(entrance: Entrance): void {
+    this.#entrance = entrance
   }
 
   /** For what a route threw or rejected with, and for Fastify's own errors. */
@@ -27,41 +29,58 @@ export class Failures {
       this.unrouted(request, reply)
       return
     }
-    sendProblem(request, reply, this.#coded(error))
+    const coded = this.#coded(error)
+    this.#entrance?.refusedLater(coded, request)
+    sendProblem(request, reply, coded)
   }
 
   /** For what no route takes: 405 where the path is right and the method is not. */
   readonly unrouted = (request: FastifyRequest, reply: FastifyReply): void => {
-    const refusal = this.#door(request.raw)
-    if (refusal !== undefined) {
-      sendProblem(request, reply, refusal)
-      return
-    }
-    const allow = allowedMethods(request)
-    if (allow.length > 0) {
-      const error = new CodedError('SIDEKEEP_METHOD_NOT_ALLOWED', [request.method])
-      sendProblem(request, reply, error, ['Allow', allow.join(', ')])
-      return
-    }
-    sendProblem(request, reply, new CodedError('SIDEKEEP_ROUTE_NOT_FOUND', [pathOf(request)]))
+    this.#behindDoor(request, reply, () => {
+      const allow = methodsAt(request)
+      if (allow.length > 0) {
+        const error = new CodedError('SIDEKEEP_METHOD_NOT_ALLOWED', [request.method])
+        sendProblem(request, reply, error, ['Allow', allow.join(', ')])
+        return
+      }
+      sendProblem(request, reply, new CodedError('SIDEKEEP_ROUTE_NOT_FOUND', [pathOf(request)]))
+    })
   }
 
   /** For a path that the router cannot read. No hook has run. */
   readonly unreadable = (_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
     const detail =
       'The path is not a valid URL path: a percent sign stands for itself only as %25, text is UTF-8.'
-    sendProblem(request, reply, this.#door(request.raw) ?? new CodedError('SIDEKEEP_BAD_REQUEST', [detail]))
+    this.#behindDoor(request, reply, () =>
+      sendProblem(request, reply, new CodedError('SIDEKEEP_BAD_REQUEST', [detail])),
+    )
+  }
+
+  /** For CONNECT, which Node takes for no request: the connection would become a tunnel, and ends instead. */
+  tunnel(socket: Duplex, meter: RouteMeter): void {
+    const error = new CodedError('SIDEKEEP_METHOD_NOT_ALLOWED', ['CONNECT'])
+    meter.count('CONNECT', error.status, 0)
+    socket.on('error', () => socket.destroy())
+    socket.end(rawResponse(error, ['Allow', allMethods]), () => socket.destroy())
   }
 
   /** For what Node's parser refuses: there is no request to answer, only a socket to write to. */
   malformed(error: Error & { code?: string }, socket: Socket, meter: RouteMeter): void {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
+    // Behind an answer that nobody reads another would never be sent, nor on TLS whose handshake has failed.
+    const mayBeTold = ofParser.test(error.code ?? '') && socket.writableLength === 0
+    if (!mayBeTold || !socket.writable) {
       socket.destroy()
       return
     }
     const coded = parserError(error.code)
     meter.count(undefined, coded.status, 0)
     socket.end(rawResponse(coded), () => socket.destroy())
+  }
+
+  #behindDoor(request: FastifyRequest, reply: FastifyReply, answer: () => void): void {
+    const entrance = this.#entrance
+    if (entrance === undefined) throw new Error('a request came before there was a door')
+    entrance.settle(entrance.check(request, undefined, undefined), request, reply, answer)
   }
 
   #coded(error: unknown): CodedError {
@@ -77,6 +96,9 @@ export class Failures {
   }
 }
 
+/** The codes of llhttp, and of what Node makes of HTTP itself; others are of the connection. */
+const ofParser = /^(HPE|ERR_HTTP)_/
+
 function parserError(code: string | undefined): CodedError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -88,16 +110,6 @@ function parserError(code: string | undefined): CodedError {
     default:
       return new CodedError('SIDEKEEP_BAD_REQUEST', ['The request is no valid HTTP/1.1.'])
   }
-}
-
-/** Looked up only for what was not routed, so it may take its time. */
-function allowedMethods(request: FastifyRequest): string[] {
-  const url = request.raw.url ?? '/'
-  const allowed: string[] = []
-  for (const method of ['GET', 'HEAD', 'POST'] as const) {
-    if (request.server.findRoute({ method, url }) !== null) allowed.push(method)
-  }
-  return allowed
 }
 
 /** The path without its query, which might carry what was meant for somebody else. */

@@ -15,6 +15,8 @@ export interface HealthSources {
   /** Whether all listeners of the configuration are open. */
   listenersUp(): boolean
   shuttingDown(): boolean
+  /** Whether callers are answered as far as the audit goes: false where that has to be written first and cannot be. */
+  auditLetsAnswer?(): boolean
 }
 
 /** The probes of `design.md`. */
@@ -27,6 +29,7 @@ export function createHealth(sources: HealthSources): Health {
       { name: 'required-secrets-held', passes: () => sources.required().held },
       { name: 'listeners', passes: () => sources.listenersUp() },
       { name: 'not-shutting-down', passes: () => !sources.shuttingDown() },
+      { name: 'audit', passes: () => sources.auditLetsAnswer?.() ?? true },
     ],
   }
 }

@@ -1,7 +1,10 @@
 /** What the API needs of the rest of the program: narrow, so that a test can stand in for each part. */
 
+import type { ServerOptions } from 'node:https'
 import type { Access } from '../access/access.ts'
+import type { CutReason } from '../observability/connection-cells.ts'
 import type { CacheResult, MetricsText } from '../observability/metrics-state.ts'
+import type { RefusedReason } from '../observability/refusal-cells.ts'
 import type { Change, Missed } from '../secrets/change-feed.ts'
 import type { Clock } from '../secrets/clock.ts'
 import type {
@@ -19,7 +22,8 @@ export interface SecretReader {
   read(name: string): Reading
   /** What is known of a secret that is declared or held. */
   status(name: string): SecretStatus | undefined
-  statuses(): readonly SecretStatus[]
+  /** @param wants which of them; without it: all */
+  statuses(wants?: (name: string) => boolean): readonly SecretStatus[]
 }
 
 export interface SecretRefresher {
@@ -27,8 +31,14 @@ export interface SecretRefresher {
   demand(name: string, timeoutMs: number): Promise<Reading>
   /** Fetches a secret now, or joins the fetch that is under way. Never rejects. */
   refresh(name: string): Promise<RefreshResult>
-  /** Fetches everything that is declared or held now. Never rejects. */
-  refreshAll(): Promise<readonly { readonly name: string; readonly result: RefreshResult }[]>
+  /**
+   * Fetches everything that is declared or held now, or what of it `wants` names. Never rejects.
+   *
+   * @param wants whether somebody wants to have a secret refreshed, and to be told of it; without it: all
+   */
+  refreshAll(
+    wants?: (name: string) => boolean,
+  ): Promise<readonly { readonly name: string; readonly result: RefreshResult }[]>
   /** A backend refused this version: fetches the secret again where that is the version held. Never rejects. */
   rejected(name: string, version: string): Promise<RejectedResult>
   /** All that is known of a secret but its value; undefined where no rule names it. */
@@ -56,6 +66,10 @@ export interface RouteMeter {
 
 export interface ApiMetrics {
   route(label: string): RouteMeter
+  /** A request was not let in, or asked for what is not for its caller. */
+  refused(reason: RefusedReason): void
+  /** A connection was cut, and not because its listener closes. */
+  connectionCut(reason: CutReason): void
   cacheRead(result: CacheResult): void
   /** Callers that wait for a change have become this many more or fewer. */
   waiting(difference: 1 | -1): void
@@ -81,12 +95,16 @@ export interface AuditedAccess {
   readonly status: number
   /** The code of the error that was answered. */
   readonly code: string | undefined
-  /** Of the value that was sent. */
+  /** Of the secret, where the answer tells it: of the value that was sent, of the version that a refresh brought. */
   readonly version: string | undefined
   readonly state: SecretState | undefined
+  /** How many like it were not recorded before it, as there were too many. */
+  readonly withheld?: number
 }
 
 export interface Audit {
+  /** Whether accesses are recorded. A changed configuration may turn that on and off. */
+  readonly isOn: boolean
   /**
    * Records an access before its answer is sent.
    *
@@ -94,11 +112,14 @@ export interface Audit {
    * is answered SIDEKEEP_AUDIT_FAILED in its place
    */
   record(access: AuditedAccess): Promise<void> | undefined
+  /** Counts an attempt of nobody in particular that is not recorded, as there are too many. */
+  withhold(): void
 }
 
 /** The part of pino that is used here. Its serializer of `err` keeps what an error may quote out of the log. */
 export interface ApiLog {
   error(details: { readonly err: unknown }, message: string): void
+  warn(details: object, message: string): void
   debug(details: object, message: string): void
 }
 
@@ -132,6 +153,8 @@ export interface ApiDeps extends OpsDeps {
   readonly audit?: Audit
   /** Who may ask this listener. */
   readonly access: Access
+  /** What HTTPS is served with; undefined: plain HTTP. */
+  readonly tls?: ServerOptions
   /** Sidekeep's own version, for the OpenAPI document. */
   readonly version: string
   readonly cache: SecretReader

@@ -1,11 +1,11 @@
-import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { CodedError } from '../errors.ts'
 
 /**
  * How often in one second callers may ask for a refresh of one secret, or of all. A refresh is the one request that costs
  * the provider a call: those who ask at once share one, but a loop that asks again and again would be a hot loop there.
- * Far above what anyone needs; what the provider can bear is for its own limits to say.
+ * Far above what anyone needs; what the provider can bear is for its own limits to say. Each caller has budgets of its
+ * own, so that none uses up another's: the provider is asked once a second for all of them together.
  */
 export const refreshesPerSecond = { one: 100, all: 5 } as const
 
@@ -19,22 +19,26 @@ declare module 'fastify' {
   }
 }
 
-/** Gives the listener its `admitRefresh`. */
+/** Gives the listener its `admitRefresh`; the plugin is registered by `limitRates`. */
 export function limitRefreshes(app: FastifyInstance): void {
   const keys = new WeakMap<FastifyRequest, string>()
   let checks: Record<keyof typeof refreshesPerSecond, ReturnType<FastifyInstance['createRateLimit']>>
-  app.register(rateLimit, { global: false })
   app.after(() => {
     const check = (max: number) =>
       app.createRateLimit({ max, timeWindow: 1_000, keyGenerator: (request) => keys.get(request) ?? '' })
     checks = { one: check(refreshesPerSecond.one), all: check(refreshesPerSecond.all) }
   })
   app.decorate('admitRefresh', async (request, wanted) => {
-    // Names that nobody knows share one budget: whoever makes them up could else have a call for each of them.
-    if (wanted !== 'all' && wanted.isKnown) keys.set(request, wanted.name)
+    // Names that nobody knows share one budget, of all callers too: whoever makes them up could else have a call for each.
+    if (wanted === 'all' || wanted.isKnown) keys.set(request, keyOf(request, wanted))
     const verdict = await checks[wanted === 'all' ? 'all' : 'one'](request)
     if (verdict.isAllowed || !verdict.isExceeded) return
     const limit = wanted === 'all' ? 'refreshes of all secrets' : 'refreshes of one secret'
     throw new CodedError('SIDEKEEP_RATE_LIMITED', [limit], { retryAfterMs: verdict.ttl })
   })
+}
+
+/** A caller's name has no space. */
+function keyOf({ caller }: FastifyRequest, wanted: Wanted): string {
+  return `${caller?.name ?? ''} ${wanted === 'all' ? '' : wanted.name}`
 }

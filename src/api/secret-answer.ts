@@ -5,10 +5,11 @@ import type { Reading } from '../secrets/reading.ts'
 import type { Form } from '../secrets/rendition.ts'
 import { noneMatchFails } from './conditional.ts'
 import { wholeSeconds } from './item.ts'
+import type { Told } from './recording.ts'
+import { tell } from './recording.ts'
 import { unreadable } from './refusals.ts'
 import type { ApiRequest } from './respond.ts'
 import { send } from './respond.ts'
-import { keepWhileSending } from './sending.ts'
 
 /** What a caller wants of a secret. */
 export interface Wanted {
@@ -30,10 +31,14 @@ export function answerSecret(
   reading: Reading,
   extra?: readonly string[],
 ): void {
-  if (reading.kind !== 'held') throw unreadable(name, reading)
+  if (reading.kind !== 'held') {
+    tell(request, toldOf(reading))
+    throw unreadable(name, reading)
+  }
   const { rendition, secret, state, ageMs } = reading
   const representation = rendition.represent(form, state, field)
   if (representation === undefined) throw new CodedError('SIDEKEEP_FIELD_NOT_FOUND', [name, field ?? ''])
+  tell(request, { version: secret.version, state })
   const { contentType, etag } = representation
   const headers = [
     'ETag',
@@ -60,8 +65,11 @@ export function answerSecret(
   }
   const body = representation.reveal()
   headers.push('Content-Type', contentType, 'Content-Length', String(body.length))
-  send(request, reply, 200, headers, body)
-  keepWhileSending(reply.raw, rendition, representation)
+  send(request, reply, 200, headers, body, { value: { rendition, representation } })
+}
+
+function toldOf({ kind }: Exclude<Reading, { kind: 'held' }>): Told {
+  return { version: undefined, state: kind === 'expired' || kind === 'not-loaded' ? kind : undefined }
 }
 
 /**

@@ -2,21 +2,23 @@ import type { ServerResponse } from 'node:http'
 import type { Rendition, Representation } from '../secrets/rendition.ts'
 import { whenClosed } from './socket-end.ts'
 
+/** The bytes of a value that are being answered with. */
+export interface Value {
+  readonly rendition: Rendition
+  readonly representation: Representation
+}
+
 /**
  * Keeps the bytes of an answer from being overwritten until they are on their way. To be called at once after they were
  * given to `response.end`: almost always the system has taken them all by then, and there is nothing to keep.
  */
-export function keepWhileSending(
-  response: ServerResponse,
-  rendition: Rendition,
-  representation: Representation,
-): void {
-  if (response.writableLength === 0 || response.destroyed) rendition.sent(representation)
-  else pinUntilSent(response, rendition, representation)
+export function keepWhileSending(response: ServerResponse, value: Value): void {
+  if (response.writableLength === 0 || response.destroyed) value.rendition.sent(value.representation)
+  else pinUntilSent(response, value)
 }
 
 /** For a caller that reads slowly, or one that asked for more before its last answer was sent. */
-function pinUntilSent(response: ServerResponse, rendition: Rendition, representation: Representation): void {
+function pinUntilSent(response: ServerResponse, { rendition, representation }: Value): void {
   rendition.pin()
   let isOver = false
   const release = (): void => {

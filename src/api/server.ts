@@ -1,46 +1,61 @@
-import type { FastifyInstance } from 'fastify'
+import type { Server } from 'node:http'
+import type { ServerOptions } from 'node:https'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Fastify from 'fastify'
 import type { Caller } from '../access/caller.ts'
 import { Connections } from './connections.ts'
+import { Attempts } from './door/attempts.ts'
+import type { LastCheck } from './door/check.ts'
+import { createDoor, createOpsDoor } from './door/door.ts'
+import { Entrance } from './door/entrance.ts'
+import { Slowing } from './door/slowing.ts'
 import { EventStreams } from './event-streams.ts'
 import { Failures } from './failures.ts'
-import type { Check } from './guard.ts'
-import { createDoor, createOpsDoor } from './guard.ts'
+import { readFaithfully } from './framing.ts'
 import { KeptConnections } from './kept-connections.ts'
 import { handleInTurn } from './pipelines.ts'
 import type { ApiDeps, OpsDeps } from './ports.ts'
-import { limitRefreshes } from './refresh-limit.ts'
+import { limitRates } from './rate-limits.ts'
+import { readBodies } from './read-bodies.ts'
+import { Recorder } from './recording.ts'
 import { notJson } from './rejection.ts'
 import type { ApiRequest } from './respond.ts'
 import { sendProblem } from './respond.ts'
 import { eventsRoute } from './routes/events.ts'
 import { explainSecretRoute } from './routes/explain.ts'
 import { healthRoutes } from './routes/health.ts'
-import { metricsRoute } from './routes/metrics.ts'
+import { callersMetricsRoute, metricsRoute } from './routes/metrics.ts'
 import { openApiRoute } from './routes/openapi.ts'
 import { refreshAllRoute, refreshSecretRoute } from './routes/refresh.ts'
 import { rejectSecretRoute } from './routes/rejected.ts'
 import type { Route } from './routes/route.ts'
 import { secretRoute } from './routes/secret.ts'
 import { secretsRoute } from './routes/secrets.ts'
-import { bodyLimit, idleMargin, serverOptions } from './server-options.ts'
+import { idleMargin, serverOptions } from './server-options.ts'
 import { Waiters } from './waiters.ts'
 
 /** The listener for the applications of this pod: secrets, and all of ops. Knows no process; the caller lets it listen. */
 export function createApi(deps: ApiDeps): FastifyInstance {
   const app = createListener(deps, {
     routes: apiRoutes(deps),
-    anyone: () => deps.access.anyone,
-    makeDoor: (connections) => createDoor(deps.config, deps.access, connections),
+    label: () => deps.access.anyone.listener,
+    recorder: deps.audit && new Recorder(deps.audit, deps.access.anyone.listener, deps.clock),
+    makeDoor: (connections, slowing) => createDoor({ ...deps, connections, slowing }),
+    tls: deps.tls,
     longestWait: () => Math.max(deps.config.demandTimeout, deps.config.refreshTimeout),
   })
-  limitRefreshes(app)
+  limitRates(app, deps.clock)
   return app
 }
 
 /** The listener for the kubelet and Prometheus: probes and metrics, no secret and no secret's name in a probe. */
 export function createOps(deps: OpsDeps): FastifyInstance {
-  return createListener(deps, { routes: opsRoutes(deps), makeDoor: createOpsDoor, longestWait: () => 0 })
+  return createListener(deps, {
+    routes: opsRoutes(deps),
+    label: () => 'ops',
+    makeDoor: createOpsDoor,
+    longestWait: () => 0,
+  })
 }
 
 /** All routes of the api listener. */
@@ -55,10 +70,11 @@ export function apiRoutes(deps: ApiDeps): Route[] {
     rejectSecretRoute(deps),
     explainSecretRoute(deps.refresher, waiters),
     eventsRoute(new EventStreams({ ...deps, kept })),
-    ...opsRoutes(deps),
+    ...healthRoutes(deps.health),
+    callersMetricsRoute(deps.metrics),
   ]
   const { version, access } = deps
-  routes.push(openApiRoute(routes, () => ({ version, needsHeader: access.wants === 'header' })))
+  routes.push(openApiRoute(routes, () => ({ version, wants: access.wants })))
   return routes
 }
 
@@ -68,11 +84,15 @@ function opsRoutes(deps: OpsDeps): Route[] {
 
 interface Listener {
   readonly routes: readonly Route[]
-  /** Whom requests come from that no token names; undefined on a listener that serves no secrets. */
-  readonly anyone?: () => Caller
-  readonly makeDoor: (connections: Connections) => Check
+  /** What the log calls it. */
+  readonly label: () => string
+  /** Records accesses; undefined on a listener that serves no secrets. */
+  readonly recorder?: Recorder | undefined
+  readonly makeDoor: (connections: Connections, slowing: Slowing) => LastCheck
   /** How long a caller may have to wait for an answer, in milliseconds. */
   readonly longestWait: () => number
+  /** What HTTPS is served with; undefined: plain HTTP. */
+  readonly tls?: ServerOptions | undefined
 }
 
 declare module 'fastify' {
@@ -86,65 +106,88 @@ declare module 'fastify' {
   }
 }
 
-function createListener(deps: OpsDeps, { routes, anyone, makeDoor, longestWait }: Listener): FastifyInstance {
+function createListener(
+  deps: OpsDeps,
+  { routes, label, recorder, makeDoor, longestWait, tls }: Listener,
+): FastifyInstance {
   const failures = new Failures(deps.log)
   const unmatched = deps.metrics.route('unmatched')
-  const app = Fastify({
-    ...serverOptions(longestWait()),
+  const options = serverOptions(longestWait())
+  const app = Fastify<Server>({
+    ...options,
+    // Of a server of HTTPS Fastify takes these from there.
+    ...(tls && { https: { ...options.http, ...tls } }),
     frameworkErrors: failures.unreadable,
     clientErrorHandler: (error, socket) => failures.malformed(error, socket, unmatched),
   })
-  const connections = new Connections(app.server, deps.config.maxConnections)
-  const door = makeDoor(connections)
-  failures.guardWith(door)
+  const connections = new Connections(app.server, deps.config.maxConnections, {
+    clock: deps.clock,
+    wasCut: (reason) => deps.metrics.connectionCut(reason),
+  })
+  const slowing = new Slowing({ clock: deps.clock, connections: () => deps.config.maxConnections })
+  const attempts = new Attempts({ ...deps, listener: label })
+  const entrance = new Entrance({
+    door: makeDoor(connections, slowing),
+    attempts,
+    slowing,
+    clock: deps.clock,
+    failed: failures.failed,
+  })
+  failures.guardWith(entrance)
+  app.server.on('connect', (_request, socket) => failures.tunnel(socket, unmatched))
   // `Expect: 100-continue` is Node's; of anything else nothing is expected (RFC 9110, section 10.1.1).
   app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response))
+  readFaithfully(app.server)
   handleInTurn(app.server, (socket) => connections.lastOn(socket))
-  app.decorate('exchange', { clock: deps.clock, connections, unmatched })
+  app.decorate('exchange', { clock: deps.clock, connections, unmatched, recorder })
   app.decorate('reconfigured', () => {
     connections.limit(deps.config.maxConnections)
     app.server.setTimeout(longestWait() + idleMargin)
   })
   app.decorateRequest('meter')
   app.decorateRequest('caller')
+  app.decorateRequest('action')
+  app.decorateRequest('told')
   app.decorateRequest('startedAt', 0)
-  readBodies(app)
+  readBodies(app, connections)
   app.setErrorHandler(failures.failed)
   app.setNotFoundHandler(failures.unrouted)
   app.addHook('preClose', () => connections.close())
+  app.addHook('onClose', async () => attempts.close())
   connections.onClosing(() => {
+    slowing.close()
     for (const route of routes) route.closing?.()
   })
-  for (const route of routes) addRoute(app, route, { door: route.skipsDoor ? undefined : door, anyone }, deps)
+  for (const route of routes) addRoute(app, route, entrance, deps)
   return app
 }
 
-function addRoute(
-  app: FastifyInstance,
-  route: Route,
-  { door, anyone }: { readonly door: Check | undefined; readonly anyone: (() => Caller) | undefined },
-  { metrics, clock }: OpsDeps,
-): void {
+function addRoute(app: FastifyInstance, route: Route, entrance: Entrance, { metrics, clock }: OpsDeps): void {
   const meter = metrics.route(route.path)
   meter.expect(route.method, 200)
+  const letIn = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    const unfit = route.takesJson ? notJson(request.headers['content-type']) : undefined
+    if (unfit !== undefined) {
+      sendProblem(request, reply, unfit)
+      return
+    }
+    // Elsewhere a body means nothing, so its type cannot be wrong; Fastify would answer 415 to one that is malformed.
+    if (route.method === 'POST') delete request.raw.headers['content-type']
+    done()
+  }
   app.route<{ Params: ApiRequest['params']; Querystring: ApiRequest['query'] }>({
     method: route.method === 'GET' ? ['GET', 'HEAD'] : route.method,
     url: route.url,
     config: { takesJson: route.takesJson === true },
-    // Synchronous and in one piece: everything that can keep a request out is decided before anything else is done.
+    // In one piece: everything that can keep a request out is decided before anything else is done.
     onRequest(request, reply, done) {
       request.meter = meter
       request.startedAt = clock.now()
-      const refusal = door?.(request.raw)
-      const unfit = refusal ?? (route.takesJson ? notJson(request.headers['content-type']) : undefined)
-      if (unfit !== undefined) {
-        sendProblem(request, reply, unfit)
-        return
-      }
-      request.caller = anyone?.()
-      // Elsewhere a body means nothing, so its type cannot be wrong; Fastify would answer 415 to one that is malformed.
-      if (route.method === 'POST') delete request.raw.headers['content-type']
-      done()
+      request.action = route.action
+      const name = route.namesSecret ? (request.params['*'] ?? '') : undefined
+      const verdict = route.skipsDoor ? undefined : entrance.check(request, route, name)
+      if (verdict === undefined) letIn(request, reply, done)
+      else entrance.settle(verdict, request, reply, () => letIn(request, reply, done))
     },
     handler: (request, reply) => {
       const waiting = route.handle(request, reply)
@@ -152,18 +195,4 @@ function addRoute(
       return waiting === undefined ? undefined : waiting.then(() => reply)
     },
   })
-}
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    takesJson?: boolean
-  }
-}
-
-/** Reads what is sent as a body, up to the limit, and forgets it where the route has no use for it. */
-function readBodies(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (request, body, done) =>
-    done(null, request.routeOptions.config.takesJson === true ? body : undefined),
-  )
 }

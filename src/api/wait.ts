@@ -3,6 +3,7 @@ import { parseDuration } from '../config/quantities.ts'
 import { CodedError } from '../errors.ts'
 import type { Reading } from '../secrets/reading.ts'
 import { wantsFetch } from '../secrets/reading.ts'
+import { callerOf } from './asking.ts'
 import type { ApiConfig, ApiDeps } from './ports.ts'
 import { preferredWait } from './prefer.ts'
 import type { ApiRequest } from './respond.ts'
@@ -73,8 +74,10 @@ export class WaitingReads {
     const { socket } = request.raw
     const deadline = clock.now() + ms
     for (let left = ms; ; left = deadline - clock.now()) {
+      const caller = callerOf(request)
       if (wantsFetch(cache.read(name))) {
         const fetched = await this.#demanded(name, left)
+        callerOf(request)
         // A first fetch that failed leaves nothing behind that could change, and one that the cache has no room for too.
         if (left <= 0 || cache.read(name).kind === 'undiscovered' || socket.destroyed) return fetched
         left = deadline - clock.now()
@@ -85,7 +88,7 @@ export class WaitingReads {
         return reading
       }
       const began = clock.now()
-      const ended = await this.#waiters.wait(name, { socket, ms: this.#step(name, left), isOver })
+      const ended = await this.#waiters.wait(name, { socket, caller, ms: this.#step(name, left), isOver })
       // The time that a caller chose to wait is not the time that the answer took.
       request.startedAt += ended - began
     }

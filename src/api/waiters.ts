@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
+import type { Caller } from '../access/caller.ts'
 import type { Clock, Timer } from '../secrets/clock.ts'
 import type { KeptConnections } from './kept-connections.ts'
-import type { ApiConfig, ApiMetrics, Changes } from './ports.ts'
+import type { ApiMetrics, Changes } from './ports.ts'
 import { idleMargin } from './server-options.ts'
 import { whenClosed } from './socket-end.ts'
 
@@ -12,7 +13,6 @@ export interface WaitersDeps {
   readonly changes: Pick<Changes, 'watch'>
   readonly clock: Clock
   readonly metrics: Pick<ApiMetrics, 'waiting'>
-  readonly config: Pick<ApiConfig, 'maxWaiters'>
   /** The connections that are kept for long on the same listener. */
   readonly kept: KeptConnections
 }
@@ -20,6 +20,8 @@ export interface WaitersDeps {
 export interface Wait {
   /** The caller's connection: when it ends, nobody waits any more. */
   readonly socket: Socket
+  /** Who waits: nobody any more once that is over. */
+  readonly caller: Caller
   /** In milliseconds. */
   readonly ms: number
   /** Whether there is an answer now. Asked after each change, not in the middle of one. */
@@ -37,8 +39,8 @@ interface Waiter {
   readonly group: Group
   readonly isOver: () => boolean
   readonly resolve: (endedAt: number) => void
-  /** Ends what else would end it: its time, and its caller's leaving. */
   timer: Timer | undefined
+  /** Ends what else would end it: its caller's leaving and what that may do, another caller; and frees its place. */
   forget: (() => void) | undefined
   /** When the first change came that it was not asked about yet, on the monotonic clock. */
   wokenAt: number | undefined
@@ -53,7 +55,6 @@ export class Waiters {
   readonly #groups = new Map<string, Group>()
   readonly #woken: Waiter[] = []
   #draining = false
-  #count = 0
   #closed = false
 
   constructor(deps: WaitersDeps) {
@@ -71,33 +72,38 @@ export class Waiters {
   }
 
   /**
-   * Resolves when `isOver` after a change, when the time is up, when the caller has left, or when the listener closes;
-   * with when that was, on the monotonic clock.
+   * Resolves when `isOver` after a change, when the time is up, when the caller has left or is let in no longer, or when
+   * the listener closes; with when that was, on the monotonic clock.
    *
    * @throws SIDEKEEP_TOO_MANY_WAITERS
    */
-  wait(name: string, { socket, ms, isOver }: Wait): Promise<number> {
-    const { clock, config, metrics, kept } = this.#deps
-    if (this.#closed || socket.destroyed) return Promise.resolve(clock.now())
-    const bound = { count: this.#count, most: config.maxWaiters, option: 'api.maxWaiters' }
-    kept.admit('SIDEKEEP_TOO_MANY_WAITERS', bound)
+  wait(name: string, { socket, caller, ms, isOver }: Wait): Promise<number> {
+    const { clock, metrics, kept } = this.#deps
+    if (this.#closed || socket.destroyed || caller.isOver) return Promise.resolve(clock.now())
+    const end = (): void => this.#end(waiter, clock.now())
+    // Whoever gives way to another caller asks for a place once more, and is told that there is none.
+    const release = kept.keep('waiter', caller, end)
     const { promise, resolve } = Promise.withResolvers<number>()
     const group = this.#group(name)
     const waiter: Waiter = {
       group,
-      isOver,
+      isOver: () => caller.isOver || isOver(),
       resolve,
       timer: undefined,
       forget: undefined,
       wokenAt: undefined,
     }
     group.waiters.add(waiter)
-    this.#count += 1
-    kept.began()
     metrics.waiting(1)
-    const end = (): void => this.#end(waiter, clock.now())
     waiter.timer = clock.setTimer(end, ms)
-    waiter.forget = whenClosed(socket, end)
+    const forgetSocket = whenClosed(socket, end)
+    // Many may end at once with one caller, as with one change.
+    const forgetCaller = caller.whenOver(() => this.#wake(waiter))
+    waiter.forget = () => {
+      forgetSocket()
+      forgetCaller()
+      release()
+    }
     // Nothing moves on the connection meanwhile, and yet nothing hangs; with its next request Node forgets this again.
     if (socket.timeout !== undefined && socket.timeout < ms + idleMargin) socket.setTimeout(ms + idleMargin)
     return promise
@@ -152,8 +158,6 @@ export class Waiters {
       group.unwatch()
       this.#groups.delete(group.name)
     }
-    this.#count -= 1
-    this.#deps.kept.ended()
     this.#deps.metrics.waiting(-1)
     resolve(at)
   }

@@ -1,6 +1,8 @@
+import { callersOf, doorsOf } from '../config/doors.ts'
 import type { Loaded } from '../config/load.ts'
 import { loadConfig } from '../config/load.ts'
 import { createLog } from '../observability/log.ts'
+import { globOf } from '../secrets/glob.ts'
 import type { RefreshResult } from '../secrets/reading.ts'
 import { Sidecar } from '../sidecar.ts'
 import { version } from '../version.ts'
@@ -11,6 +13,7 @@ export const command: Command = {
   help: `sidekeep check [--config FILE] [--connect]
 
 Validates the configuration and opens nothing. All errors are listed at once, with line and column.
+The tokens of callers are read, and judged, where they are there.
 
   --config FILE   as for "sidekeep run"
   --connect       also fetches every secret once and says how that went, one line a secret; never a value
@@ -25,7 +28,12 @@ Exit codes: 0 all is well, 1 a secret could not be fetched, 78 wrong configurati
     })
     for (const warning of loaded.warnings) printError(`warning: ${warning}`)
     const { providers, secrets } = loaded.config
-    const counts = `${count(Object.keys(providers), 'provider')}, ${count(Object.keys(secrets), 'rule')}`
+    const callers = doorsOf(loaded.config).flatMap(callersOf)
+    const counts = [
+      count(Object.keys(providers), 'provider'),
+      count(Object.keys(secrets), 'rule'),
+      ...(callers.length === 0 ? [] : [count(callers, 'caller')]),
+    ].join(', ')
     print(`${loaded.source}: the configuration is valid (${counts})`)
     return values.connect === true ? await connect(loaded) : exitCodes.ok
   },
@@ -38,7 +46,7 @@ async function connect({ config }: Loaded): Promise<number> {
     const results = await sidecar.fetchOnce()
     for (const { name, result } of results) print(line(name, result))
     const fetchedNothing = Object.keys(config.secrets).filter(
-      (rule) => rule.includes('*') && !results.some(({ name }) => name === rule || covers(rule, name)),
+      (rule) => rule.includes('*') && !results.map(({ name }) => name).some(globOf(rule)),
     )
     for (const rule of fetchedNothing)
       print(`--      ${rule}: a pattern; its provider lists none of its secrets, or cannot list`)
@@ -48,11 +56,6 @@ async function connect({ config }: Loaded): Promise<number> {
   } finally {
     await sidecar.stop()
   }
-}
-
-function covers(pattern: string, name: string): boolean {
-  const [before = '', after = ''] = pattern.split('*')
-  return name.startsWith(before) && name.endsWith(after)
 }
 
 function line(name: string, result: RefreshResult): string {
@@ -67,6 +70,6 @@ function line(name: string, result: RefreshResult): string {
   }
 }
 
-function count(items: readonly string[], noun: string): string {
+function count(items: readonly unknown[], noun: string): string {
   return `${items.length} ${noun}${items.length === 1 ? '' : 's'}`
 }

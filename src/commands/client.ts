@@ -1,7 +1,9 @@
 /** Asks a running sidecar, for the commands that do. */
 import type { IncomingHttpHeaders } from 'node:http'
-import { request } from 'node:http'
-import { CodedError } from '../errors.ts'
+import { type RequestOptions, request } from 'node:http'
+import { type Address, defaultAddress, parseAddress } from './client/address.ts'
+import { readAuthorities, readToken } from './client/credentials.ts'
+import { unreachable } from './client/unreachable.ts'
 import { exitCodes, printError } from './command.ts'
 
 export interface Answer {
@@ -11,65 +13,104 @@ export interface Answer {
 }
 
 export interface Client {
-  /** @throws SIDEKEEP_UNREACHABLE when nobody answers */
+  /**
+   * @throws SIDEKEEP_UNREACHABLE when nobody answers; SIDEKEEP_USAGE and SIDEKEEP_CREDENTIAL_UNREADABLE where the token or
+   * the certificates to believe cannot be used
+   */
   get(path: string, headers?: Record<string, string>): Promise<Answer>
 }
 
-/** The option that all of these commands take. */
-export const apiOption = { api: { type: 'string' } } as const
+/** What all of these commands take. */
+export const apiOptions = { api: { type: 'string' }, ca: { type: 'string' } } as const
 
-export const apiHelp = `  --api ADDRESS   where the sidecar's api listens: http://127.0.0.1:7575 (the default) or unix:/PATH;
-                  else $SIDEKEEP_API`
+/** And those that ask for more than health, which needs no token. */
+export const callerOptions = { ...apiOptions, 'token-file': { type: 'string' } } as const
 
-const defaultAddress = 'http://127.0.0.1:7575'
+export const apiHelp = `  --api ADDRESS   where the sidecar's api listens: http://127.0.0.1:7575 (the default), https://HOST:PORT
+                  or unix:/PATH; else $SIDEKEEP_API
+  --ca PATH       of an https address, the authorities to trust, in PEM; else $SIDEKEEP_API_CA`
+
+export const callerHelp = `${apiHelp}
+  --token-file PATH
+                  where the sidecar has callers, the file that holds a token; else $SIDEKEEP_API_TOKEN_FILE
+                  names it, or $SIDEKEEP_API_TOKEN holds the token itself`
+
+export interface ClientOptions {
+  readonly api?: string | undefined
+  readonly ca?: string | undefined
+  readonly 'token-file'?: string | undefined
+}
+
 /** Longer than the sidecar itself lets a request take, in milliseconds. */
 const answerTimeout = 30_000
 
-export function createClient(api: string | undefined, timeoutMs: number = answerTimeout): Client {
-  // Empty is not set, as for the variables of the configuration.
-  const address = api ?? (process.env.SIDEKEEP_API || defaultAddress)
-  const target = parseAddress(address)
+/**
+ * A client that shows its token, where it has one.
+ *
+ * @throws SIDEKEEP_USAGE where the address is none
+ */
+export function createClient(options: ClientOptions): Client {
+  const address = addressOf(options)
   return {
-    get(path, headers = {}) {
-      const { promise, resolve, reject } = Promise.withResolvers<Answer>()
-      const fail = (error: NodeJS.ErrnoException): void => {
-        const what = error.code ?? error.message
-        reject(new CodedError('SIDEKEEP_UNREACHABLE', [address, what], { cause: error }))
-      }
-      const sent = request(
-        { ...target, path, agent: false, headers: { 'x-sidekeep-request': 'true', ...headers } },
-        (response) => {
-          const chunks: Buffer[] = []
-          response.on('data', (chunk: Buffer) => chunks.push(chunk))
-          response.on('error', fail)
-          response.on('end', () =>
-            resolve({
-              status: response.statusCode ?? 0,
-              headers: response.headers,
-              body: Buffer.concat(chunks),
-            }),
-          )
-        },
-      )
-      sent.setTimeout(timeoutMs, () => sent.destroy(new Error(`no answer within ${timeoutMs} ms`)))
-      sent.on('error', fail)
-      sent.end()
-      return promise
+    async get(path, headers = {}) {
+      const token = await readToken(options['token-file'], address)
+      const credential = token === undefined ? {} : { authorization: `Bearer ${token}` }
+      return await ask(address, path, { ...credential, ...headers }, options.ca, answerTimeout)
     },
   }
 }
 
-function parseAddress(address: string) {
-  if (address.startsWith('unix:/')) return { socketPath: address.slice('unix:'.length), host: 'localhost' }
-  if (!URL.canParse(address)) throw wrongAddress(address)
-  const { protocol, hostname, port, pathname } = new URL(address)
-  if (protocol !== 'http:' || pathname !== '/') throw wrongAddress(address)
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? 80 : Number(port) }
+/**
+ * A client of health, which is answered to everybody: it reads no token.
+ *
+ * @param timeoutMs how long an answer may take
+ * @throws SIDEKEEP_USAGE where the address is none
+ */
+export function createHealthClient(options: ClientOptions, timeoutMs: number): Client {
+  const address = addressOf(options)
+  return { get: (path, headers = {}) => ask(address, path, headers, options.ca, timeoutMs) }
 }
 
-function wrongAddress(address: string): CodedError {
-  const remedy = 'expected something like http://127.0.0.1:7575 or unix:/run/sidekeep/api.sock'
-  return new CodedError('SIDEKEEP_USAGE', [`"${address}" is no address of a sidecar: ${remedy}.`])
+function addressOf({ api }: ClientOptions): Address {
+  // Empty is not set, as for the variables of the configuration.
+  return parseAddress(api ?? (process.env.SIDEKEEP_API || defaultAddress))
+}
+
+async function ask(
+  address: Address,
+  path: string,
+  headers: Record<string, string>,
+  caFile: string | undefined,
+  timeoutMs: number,
+): Promise<Answer> {
+  const ca = await readAuthorities(caFile, address)
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>()
+  const fail = (error: NodeJS.ErrnoException): void => reject(unreachable(address, error))
+  const options: RequestOptions & { ca?: string } = {
+    ...address.target,
+    path,
+    agent: false,
+    headers: { 'x-sidekeep-request': 'true', ...headers },
+    ...(ca === undefined ? {} : { ca }),
+  }
+  // TLS takes its time to load, and most sidecars are asked on loopback.
+  const send = address.protocol === 'https' ? (await import('node:https')).request : request
+  const sent = send(options, (response) => {
+    const chunks: Buffer[] = []
+    response.on('data', (chunk: Buffer) => chunks.push(chunk))
+    response.on('error', fail)
+    response.on('end', () =>
+      resolve({
+        status: response.statusCode ?? 0,
+        headers: response.headers,
+        body: Buffer.concat(chunks),
+      }),
+    )
+  })
+  sent.setTimeout(timeoutMs, () => sent.destroy(new Error(`no answer within ${timeoutMs} ms`)))
+  sent.on('error', fail)
+  sent.end()
+  return await promise
 }
 
 /** The path of a secret's resource; slashes stay, as the API takes them plain. */
@@ -85,7 +126,9 @@ export function namePath(base: string, name: string): string {
 /** Prints the problem that the sidecar answered with and gives the exit code that says as much. */
 export function explainProblem(answer: Answer): number {
   const { code, detail } = problemOf(answer)
-  printError(`sidekeep: ${detail} (${code})`)
+  const hint = code === 'SIDEKEEP_TOKEN_REQUIRED' ? ' Name its file with --token-file PATH.' : ''
+  printError(`sidekeep: ${detail}${hint} (${code})`)
+  if (answer.status === 401 || answer.status === 403) return exitCodes.notAllowed
   return answer.status >= 500 ? exitCodes.unavailable : exitCodes.failed
 }
 

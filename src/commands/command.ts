@@ -11,7 +11,14 @@ export interface Command {
 }
 
 /** Exit codes, after sysexits.h where it has one; documented in docs/operations.md. */
-export const exitCodes = { ok: 0, failed: 1, unavailable: 69, timedOut: 75, configuration: 78 } as const
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  unavailable: 69,
+  timedOut: 75,
+  notAllowed: 77,
+  configuration: 78,
+} as const
 
 /** Text for people and programs on standard output. */
 export function print(text: string): void {

@@ -1,5 +1,5 @@
 import { CodedError } from '../errors.ts'
-import { apiHelp, apiOption, createClient, explainProblem, secretPath } from './client.ts'
+import { callerHelp, callerOptions, createClient, explainProblem, secretPath } from './client.ts'
 import type { Command } from './command.ts'
 import { exitCodes, parse, printError } from './command.ts'
 
@@ -11,14 +11,15 @@ Prints the value of a secret that a running sidecar holds, and a newline.
   --raw           exactly the bytes of the value, and nothing else
   --field FIELD   one field of a JSON value: a member's name, or a JSON Pointer such as /db/password
   --json          the whole answer: name, value, version, fetchedAt, state
-${apiHelp}
+${callerHelp}
 
-Exit codes: 0 printed, 1 no such secret or field, 69 not available (no sidecar, not loaded, expired), 78 wrong usage.`,
+Exit codes: 0 printed, 1 no such secret or field, 69 not available (no sidecar, not loaded, expired),
+77 not allowed, 78 wrong usage.`,
   async run(args) {
     const { values, positionals } = parse(
       'get',
       args,
-      { ...apiOption, raw: { type: 'boolean' }, field: { type: 'string' }, json: { type: 'boolean' } },
+      { ...callerOptions, raw: { type: 'boolean' }, field: { type: 'string' }, json: { type: 'boolean' } },
       1,
     )
     const [name] = positionals
@@ -28,7 +29,7 @@ Exit codes: 0 printed, 1 no such secret or field, 69 not available (no sidecar, 
     if (values.json !== true) query.set('format', 'raw')
     if (values.field !== undefined) query.set('field', values.field)
     const search = query.size > 0 ? `?${query}` : ''
-    const answer = await createClient(values.api).get(`${secretPath(name)}${search}`)
+    const answer = await createClient(values).get(`${secretPath(name)}${search}`)
     if (answer.status !== 200) return explainProblem(answer)
     if (answer.headers['sidekeep-state'] === 'stale') printError('sidekeep: this value is stale')
     process.stdout.write(answer.body)

@@ -1,4 +1,4 @@
-import { apiHelp, apiOption, createClient, explainProblem } from './client.ts'
+import { callerHelp, callerOptions, createClient, explainProblem } from './client.ts'
 import type { Command } from './command.ts'
 import { exitCodes, parse, print } from './command.ts'
 
@@ -18,17 +18,17 @@ Lists the secrets of a running sidecar: name, provider, state, version and age. 
 
   --prefix PREFIX   only names that begin so
   --json            the answer of the API as it is
-${apiHelp}
+${callerHelp}
 
-Exit codes: 0 listed, 1 refused, 69 no sidecar answers, 78 wrong usage.`,
+Exit codes: 0 listed, 1 refused, 69 no sidecar answers, 77 not allowed, 78 wrong usage.`,
   async run(args) {
     const { values } = parse('list', args, {
-      ...apiOption,
+      ...callerOptions,
       prefix: { type: 'string' },
       json: { type: 'boolean' },
     })
     const query = values.prefix === undefined ? '' : `?${new URLSearchParams({ prefix: values.prefix })}`
-    const answer = await createClient(values.api).get(`/v1/secrets${query}`)
+    const answer = await createClient(values).get(`/v1/secrets${query}`)
     if (answer.status !== 200) return explainProblem(answer)
     const text = answer.body.toString('utf8')
     if (values.json === true) {

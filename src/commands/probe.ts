@@ -1,5 +1,5 @@
 import { CodedError } from '../errors.ts'
-import { apiHelp, apiOption, createClient } from './client.ts'
+import { apiHelp, apiOptions, createHealthClient } from './client.ts'
 import type { Command } from './command.ts'
 import { exitCodes, parse, print, printError } from './command.ts'
 
@@ -16,14 +16,14 @@ ${apiHelp}
 
 Exit codes: 0 yes, 1 no, 69 no sidecar answers, 78 wrong usage.`,
   async run(args) {
-    const { values, positionals } = parse('probe', args, apiOption, 1)
+    const { values, positionals } = parse('probe', args, apiOptions, 1)
     const [probe = 'readyz'] = positionals
     if (!probes.includes(probe)) {
       throw new CodedError('SIDEKEEP_USAGE', [
         `There is no probe "${probe}"; expected one of ${probes.join(', ')}.`,
       ])
     }
-    const answer = await createClient(values.api, probeTimeout).get(`/${probe}`)
+    const answer = await createHealthClient(values, probeTimeout).get(`/${probe}`)
     const text = answer.body.toString('utf8').trimEnd()
     if (answer.status === 200) {
       print(text)

@@ -1,14 +1,14 @@
 import { resolve } from 'node:path'
 import type { Loaded } from '../config/load.ts'
+import { FileWatch } from '../file-watch.ts'
 import type { Logger } from '../observability/log.ts'
 import { ConfigFile } from '../reload/config-file.ts'
-import { FileWatch } from '../reload/file-watch.ts'
 import { Reloader } from '../reload/reloader.ts'
 import { systemClock } from '../secrets/clock.ts'
 import type { Serving } from './serve.ts'
 
 export interface Reloading {
-  /** Reads the configuration again now. */
+  /** Opens the file of the audit anew, and reads the configuration again now. */
   reload(): void
   /** From now on changes are nobody's business. */
   close(): void
@@ -39,7 +39,10 @@ export function reloadOnChange({ config, source, file }: Loaded, serving: Servin
   // What changed since it was read, while the listeners opened, nobody has reported.
   watch?.soon()
   return {
-    reload: () => reloader.reload(),
+    reload() {
+      serving.reopenAudit()
+      reloader.reload()
+    },
     close() {
       watch?.close()
       reloader.close()

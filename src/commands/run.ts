@@ -2,6 +2,7 @@ import type { Loaded } from '../config/load.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Logger } from '../observability/log.ts'
 import { createLog, flushLog } from '../observability/log.ts'
+import { closeProcess } from './closed-process.ts'
 import type { Command } from './command.ts'
 import { parse } from './command.ts'
 import { reloadOnChange } from './reloading.ts'
@@ -25,12 +26,14 @@ Exit codes: 0 stopped in order, 1 failed (a port is taken, the shutdown timed ou
     const { values } = parse('run', args, { config: { type: 'string' } })
     // Before anything that takes time: as process 1 of a container, a signal that nobody listens for is lost.
     const signals = processSignals('reload')
+    const openings = closeProcess()
     const loaded = await loadConfig({
       ...(values.config === undefined ? {} : { file: values.config }),
       env: process.env,
       cwd: process.cwd(),
     })
     const log = await createLog(loaded.config.log)
+    for (const opening of openings) log.warn(opening)
     const code = await serveUntilAsked(loaded, log, signals).finally(() => flushLog(log))
     // Not left to the event loop to run dry: a part that hung is what the deadline was for.
     process.exit(code)

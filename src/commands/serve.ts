@@ -16,6 +16,8 @@ export interface Serving {
   readonly failed: Promise<unknown>
   /** Puts another configuration in force, as `Sidecar.reload` says. */
   reload(config: Config): ReturnType<Sidecar['reload']>
+  /** The file of the audit may have been rotated: opens what lies at its path now. */
+  reopenAudit(): void
   /** A change of the configuration ended: counts it. */
   reloadEnded(outcome: ReloadOutcome): void
   /** Stops in order, or gives up after shutdown.timeout. Resolves to the exit code. */
@@ -23,7 +25,8 @@ export interface Serving {
 }
 
 /**
- * Starts a sidecar. Throws SIDEKEEP_LISTEN_FAILED where a listener cannot be opened.
+ * Starts a sidecar. Throws SIDEKEEP_LISTEN_FAILED where a listener cannot be opened, SIDEKEEP_AUDIT_UNWRITABLE where the
+ * file of the audit cannot be.
  *
  * @param announce called when the listeners are open, before the first line of the log
  */
@@ -50,6 +53,7 @@ export async function serve(
     },
     failed,
     reload: (next) => sidecar.reload(next),
+    reopenAudit: () => sidecar.reopenAudit(),
     reloadEnded: (outcome) => sidecar.reloadEnded(outcome),
     stop: (reason) => stop(sidecar, log, reason),
   }

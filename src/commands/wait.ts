@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseDuration } from '../config/quantities.ts'
 import { CodedError } from '../errors.ts'
-import { apiHelp, apiOption, createClient } from './client.ts'
+import type { ClientOptions } from './client.ts'
+import { apiHelp, apiOptions, createHealthClient } from './client.ts'
 import type { Command } from './command.ts'
 import { exitCodes, parse } from './command.ts'
 
@@ -18,7 +19,7 @@ ${apiHelp}
 
 Exit codes: 0 ready, 75 not ready in time, 78 wrong usage.`,
   async run(args) {
-    const { values } = parse('wait', args, { ...apiOption, timeout: { type: 'string', default: '60s' } })
+    const { values } = parse('wait', args, { ...apiOptions, timeout: { type: 'string', default: '60s' } })
     const timeoutMs = parseDuration(values.timeout)
     if (timeoutMs === undefined) {
       throw new CodedError('SIDEKEEP_USAGE', [
@@ -28,7 +29,7 @@ Exit codes: 0 ready, 75 not ready in time, 78 wrong usage.`,
     const deadline = performance.now() + timeoutMs
     for (;;) {
       const left = deadline - performance.now()
-      const hindrance = await whyNotReady(values.api, Math.max(1, left))
+      const hindrance = await whyNotReady(values, Math.max(1, left))
       if (hindrance === undefined) return exitCodes.ok
       if (performance.now() + pause >= deadline) {
         throw new CodedError('SIDEKEEP_WAIT_TIMED_OUT', [values.timeout, hindrance])
@@ -38,9 +39,9 @@ Exit codes: 0 ready, 75 not ready in time, 78 wrong usage.`,
   },
 }
 
-async function whyNotReady(api: string | undefined, timeoutMs: number): Promise<string | undefined> {
+async function whyNotReady(options: ClientOptions, timeoutMs: number): Promise<string | undefined> {
   try {
-    const answer = await createClient(api, timeoutMs).get('/readyz')
+    const answer = await createHealthClient(options, timeoutMs).get('/readyz')
     if (answer.status === 200) return undefined
     return answer.body.toString('utf8').trim().replaceAll('\n', ', ')
   } catch (error) {

@@ -39,7 +39,7 @@ export function atValue(path: Path, expected: string, raw: Raw, choices: readonl
 }
 
 /** A problem with the name of a key. Names are no values: they may be shown. */
-function atKey(path: Path, expected: string, raw: Raw): Problem {
+export function atKey(path: Path, expected: string, raw: Raw): Problem {
   return { path, ...raw.locate(path, 'key'), expected, got: quote(String(path.at(-1))) }
 }
 

@@ -65,7 +65,7 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
       `there is no ${localFile} and no ${systemFile}, and neither SIDEKEEP_CONFIG nor SIDEKEEP_URL is set`,
     ])
   }
-  return finish(read.raw, environmentSource, env, read.warnings)
+  return await finish(read.raw, environmentSource, env, read.warnings)
 }
 
 /** Tells two texts apart without keeping them: they may hold credentials. */
@@ -98,11 +98,16 @@ export async function parseConfig(
 ): Promise<Loaded> {
   // The YAML parser costs start-up time, and the environment alone does without it.
   const { readDocument } = await import('./document.ts')
-  return finish(readDocument(text, options.env), options.file, options.env, [])
+  return await finish(readDocument(text, options.env), options.file, options.env, [])
 }
 
-function finish(raw: Raw, source: string, env: NodeJS.ProcessEnv, warnings: readonly string[]): Loaded {
-  const validated = validate(raw, env)
+async function finish(
+  raw: Raw,
+  source: string,
+  env: NodeJS.ProcessEnv,
+  warnings: readonly string[],
+): Promise<Loaded> {
+  const validated = await validate(raw, env)
   if ('problems' in validated) {
     const problems = source === environmentSource ? validated.problems.map(inVariables) : validated.problems
     throw new ConfigError(problems, source)

@@ -79,8 +79,8 @@ export function describeValue(value: unknown): string {
 }
 
 /**
- * True where a literal of the file must not be repeated: secrets, credentials, certificates, and URLs, which people write
- * credentials into against all advice.
+ * True where a literal of the file must not be repeated: secrets, credentials, tokens of callers, certificates, and URLs,
+ * which people write credentials into against all advice.
  */
 export function isSensitive(path: Path): boolean {
   const last = path.at(-1)
@@ -88,8 +88,15 @@ export function isSensitive(path: Path): boolean {
     (path[0] === 'providers' && path.some((part, index) => index >= 2 && sensitiveOptions.has(part))) ||
     // In place of a rule, somebody may have written the secret itself.
     (path[0] === 'secrets' && path.length === 2) ||
+    (path[0] === 'api' && isOfToken(path)) ||
     last === 'upstream'
   )
+}
+
+/** A caller's tokens, or what stands in place of them: of all callers, of the caller, or of its tokens. */
+function isOfToken(path: Path): boolean {
+  const [name, option] = path.slice(path.indexOf('callers')).slice(1)
+  return path.includes('callers') && (name === undefined || option === undefined || option === 'tokens')
 }
 
 const sensitiveOptions: ReadonlySet<string | number> = new Set(['token', 'headers', 'ca', 'url'])

@@ -11,7 +11,26 @@ export type Plain = string | number | boolean | null | readonly Plain[] | { read
  * where they come from, strings with variables in them show the variable's name, URLs lose their query.
  */
 export function redactConfig(config: Config, raw?: Raw): Plain {
-  return plain(z.encode(configSchema, config), [], raw?.templates ?? new Map())
+  return plain(withoutIdle(z.encode(configSchema, config)), [], raw?.templates ?? new Map())
+}
+
+type Written = z.input<typeof configSchema>
+
+/** Without the defaults that callers take the place of: beside them they would be refused. */
+function withoutIdle({ api, ...rest }: Written): Written {
+  if (api === undefined) return rest
+  const { access, ...main } = api
+  const listeners = api.listeners?.map((listener) => {
+    const { access, rights, ...door } = listener
+    return door.callers === undefined ? listener : door
+  })
+  return {
+    api: {
+      ...(main.callers === undefined ? api : main),
+      ...(listeners === undefined ? {} : { listeners }),
+    },
+    ...rest,
+  }
 }
 
 function plain(value: unknown, path: Path, templates: ReadonlyMap<string, string>): Plain {

@@ -42,8 +42,7 @@ export class StringSource {
     const spec = this.#spec
     if (typeof spec === 'string') return this.#checked(spec)
     if ('file' in spec) return this.#checked((await this.#readFile(spec.file)).replace(/\r?\n$/, ''))
-    // Node's process.env inherits from Object: `constructor` is there and no variable.
-    const value = Object.hasOwn(this.#env, spec.env) ? this.#env[spec.env] : undefined
+    const value = this.#variable(spec.env)
     if (value === undefined) throw this.#unreadable('is not set', 'Set it, or name another place.')
     return this.#checked(value)
   }
@@ -57,7 +56,7 @@ export class StringSource {
   get unsetVariable(): string | undefined {
     const spec = this.#spec
     if (typeof spec === 'string' || 'file' in spec) return undefined
-    return this.#env[spec.env] === undefined ? spec.env : undefined
+    return this.#variable(spec.env) === undefined ? spec.env : undefined
   }
 
   /** The place: `env AUTH_TOKEN`, `file /run/token` or `the configuration`. Fit for messages and logs. */
@@ -77,6 +76,11 @@ export class StringSource {
 
   [inspect.custom](): string {
     return this.toString()
+  }
+
+  /** Node's process.env inherits from Object: `constructor` is there and no variable. */
+  #variable(name: string): string | undefined {
+    return Object.hasOwn(this.#env, name) ? this.#env[name] : undefined
   }
 
   #checked(value: string): string {
@@ -134,6 +138,16 @@ export class StringSource {
       options,
     )
   }
+}
+
+/** Whether a source could not be read because there is no such file, which may well come to be. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof CodedError && ['ENOENT', 'ENOTDIR'].includes(codeOf(error.cause))
+}
+
+/** Whether a source could not be read because the process, or the system, has too many files open: that passes. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  return error instanceof CodedError && ['EMFILE', 'ENFILE'].includes(codeOf(error.cause))
 }
 
 function codeOf(error: unknown): string {

@@ -18,8 +18,11 @@ const empty: Problem = {
   got: 'an empty file',
 }
 
-/** Holds what was written against the schema and the rules between options. All that is wrong is told at once. */
-export function validate(raw: Raw, env: NodeJS.ProcessEnv): Validated {
+/**
+ * Holds what was written against the schema and the rules between options, and the tokens of callers against theirs.
+ * All that is wrong is told at once.
+ */
+export async function validate(raw: Raw, env: NodeJS.ProcessEnv): Promise<Validated> {
   if (raw.value === undefined) return { problems: raw.problems }
   if (raw.value === null) return { problems: [...raw.problems, empty] }
 
@@ -42,7 +45,7 @@ export function validate(raw: Raw, env: NodeJS.ProcessEnv): Validated {
     parsed = z.safeParse(configSchema, value)
   }
   const config = bindSources(parsed.data, env)
-  const { problems: crossing, warnings } = check(config, raw)
+  const { problems: crossing, warnings } = await check(config, raw)
   for (const { problem, about } of crossing) {
     if (!about.some((path) => broken.touch(path))) problems.push(problem)
   }

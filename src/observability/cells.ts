@@ -37,8 +37,8 @@ export class CounterCells<Key extends string> {
     this.#cells = new Map([...known].map((key) => [key, 0]))
   }
 
-  increase(key: Key): void {
-    this.#cells.set(key, (this.#cells.get(key) ?? 0) + 1)
+  increase(key: Key, by = 1): void {
+    this.#cells.set(key, (this.#cells.get(key) ?? 0) + by)
   }
 
   get(key: Key): number {

@@ -1,8 +1,12 @@
 import type { CallOutcome } from '../secrets/observer.ts'
 import type { SecretStatus } from '../secrets/reading.ts'
+import type { AuditCells } from './audit-cells.ts'
 import type { CounterCells, DurationCells, RouteCells } from './cells.ts'
 import type { ChangeCells } from './change-cells.ts'
+import type { CutReason } from './connection-cells.ts'
 import type { ProxyCells } from './proxy-cells.ts'
+import type { RefusedReason } from './refusal-cells.ts'
+import type { TlsCells } from './tls-cells.ts'
 
 /**
  * How a request for a secret's value met the cache. `miss` is a pattern secret that has to be fetched first, `bypass`
@@ -62,6 +66,10 @@ export interface MetricsState {
   readonly providers: ReadonlyMap<string, ProviderCells>
   /** By template. */
   readonly routes: ReadonlyMap<string, RouteCells>
+  /** Requests that were not let in. */
+  readonly refusals: CounterCells<RefusedReason>
+  /** Connections that were cut. */
+  readonly cuts: CounterCells<CutReason>
   /** Of those who are told of changes. */
   readonly changes: ChangeCells
   /** Of declared secrets, by name. */
@@ -70,6 +78,11 @@ export interface MetricsState {
   readonly patternRotations: number
   /** Where the proxy is configured, or was since the start. */
   readonly proxy: ProxyCells | undefined
+  /** Where a listener serves HTTPS, or did since the start. */
+  readonly tls: TlsCells | undefined
+  readonly audit: AuditCells
+  /** Values that were taken out of what was written. */
+  readonly redactions: number
   readonly reloads: CounterCells<ReloadOutcome>
   /** When a configuration was last found to be right and in force, in milliseconds since the epoch. */
   readonly lastReloadSuccess: number

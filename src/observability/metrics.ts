@@ -1,8 +1,11 @@
 import type { ChangeKind } from '../secrets/change-feed.ts'
 import type { CallOutcome, SecretsObserver } from '../secrets/observer.ts'
 import { callOutcomes } from '../secrets/observer.ts'
+import { AuditCells } from './audit-cells.ts'
 import { CounterCells, DurationCells, RouteCells } from './cells.ts'
 import { ChangeCells } from './change-cells.ts'
+import type { CutReason } from './connection-cells.ts'
+import { cutReasons } from './connection-cells.ts'
 import type {
   CacheResult,
   MetricsSource,
@@ -13,7 +16,11 @@ import type {
 } from './metrics-state.ts'
 import { cacheResults, reloadOutcomes } from './metrics-state.ts'
 import type { ProxyCells } from './proxy-cells.ts'
+import { liveValues } from './redaction/live-values.ts'
+import type { RefusedReason } from './refusal-cells.ts'
+import { refusedReasons } from './refusal-cells.ts'
 import type { PrometheusText } from './registry.ts'
+import type { TlsCells } from './tls-cells.ts'
 
 export interface MetricsOptions {
   /** Sidekeep's own version, for sidekeep_build_info. */
@@ -40,13 +47,18 @@ export class Metrics
   readonly version: string
   readonly cache: MetricsSource
   readonly routes = new Map<string, RouteCells>()
+  readonly refusals = new CounterCells<RefusedReason>(refusedReasons)
+  readonly cuts = new CounterCells<CutReason>(cutReasons)
   readonly reads = new CounterCells<CacheResult>(cacheResults)
   readonly providers = new Map<string, ProviderCells>()
   readonly changes = new ChangeCells()
+  readonly audit = new AuditCells()
   readonly rotations = new CounterCells<string>()
   patternRotations = 0
   /** Set when a proxy is configured first; from then on its counters stay, with or without it. */
   proxy: ProxyCells | undefined
+  /** Set when a listener serves HTTPS first; from then on its counters stay. */
+  tls: TlsCells | undefined
   readonly reloads = new CounterCells<ReloadOutcome>(reloadOutcomes)
   lastReloadSuccess: number
   /** Providers that the configuration named once and does not any more. */
@@ -67,9 +79,24 @@ export class Metrics
     return getOrAdd(this.routes, label, () => new RouteCells())
   }
 
+  /** A request was not let in, or asked for what is not for its caller. */
+  refused(reason: RefusedReason): void {
+    this.refusals.increase(reason)
+  }
+
+  /** A connection was cut, and not because its listener closes. */
+  connectionCut(reason: CutReason): void {
+    this.cuts.increase(reason)
+  }
+
   /** A request for a secret's value was looked up. */
   cacheRead(result: CacheResult): void {
     this.reads.increase(result)
+  }
+
+  /** Of the process, as its log is: also what was written before this sidecar was there. */
+  get redactions(): number {
+    return liveValues.redactions
   }
 
   /** A change of the configuration ended, at a time in milliseconds since the epoch. */

@@ -1,10 +1,14 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from '@prometheus-io/client'
 import type { SecretStatus } from '../secrets/reading.ts'
 import { secretStates } from '../secrets/reading.ts'
+import { auditMetrics } from './audit-metrics.ts'
 import { changeMetrics } from './change-metrics.ts'
+import { connectionMetrics } from './connection-metrics.ts'
 import type { MetricsSource, MetricsState, MetricsText } from './metrics-state.ts'
 import { PreparedHistogram } from './prepared-histogram.ts'
 import { proxyMetrics } from './proxy-metrics.ts'
+import { refusalMetrics } from './refusal-metrics.ts'
+import { tlsMetrics } from './tls-metrics.ts'
 
 /** Of the default set, what `promtool check metrics` rightly dislikes: gauges named like counters, types in names. */
 const misnamed = [
@@ -30,6 +34,7 @@ export class PrometheusText {
   readonly #metrics: MetricsState
   readonly #declared: DeclaredSecrets
   #showsProxy = false
+  #showsTls = false
 
   constructor(metrics: MetricsState) {
     this.#metrics = metrics
@@ -46,17 +51,25 @@ export class PrometheusText {
     providers(registers, metrics)
     cache(registers, metrics)
     requests(registers, metrics)
+    refusalMetrics(registers, metrics.refusals)
+    connectionMetrics(registers, metrics.cuts)
     changeMetrics(registers, metrics.changes)
+    auditMetrics(registers, metrics.audit)
+    redactions(registers, metrics)
     reloads(registers, metrics)
   }
 
   async render(): Promise<MetricsText> {
     this.#declared.look()
-    const { proxy } = this.#metrics
+    const { proxy, tls } = this.#metrics
     // A change of the configuration may bring a proxy when the first scrapes are long over.
     if (proxy !== undefined && !this.#showsProxy) {
       this.#showsProxy = true
       proxyMetrics([this.#registry], proxy)
+    }
+    if (tls !== undefined && !this.#showsTls) {
+      this.#showsTls = true
+      tlsMetrics([this.#registry], tls)
     }
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() }
   }
@@ -263,5 +276,17 @@ function requests(registers: Registry[], metrics: MetricsState): void {
     help: 'From the routing of a request until its answer was handed to the socket.',
     label: 'route',
     series: () => [...metrics.routes].map(([route, cells]) => [route, cells.durations]),
+  })
+}
+
+function redactions(registers: Registry[], metrics: MetricsState): void {
+  new Counter({
+    name: 'sidekeep_log_redactions_total',
+    help: 'Values that were about to be written, to the log most likely, and were taken out; each is a fault to report.',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(metrics.redactions)
+    },
   })
 }

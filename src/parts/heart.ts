@@ -2,6 +2,7 @@ import type { Config } from '../config/schema.ts'
 import type { Logger } from '../observability/log.ts'
 import type { Metrics } from '../observability/metrics.ts'
 import { createMetrics } from '../observability/metrics.ts'
+import { type Holder, liveValues } from '../observability/redaction/live-values.ts'
 import { createReporter } from '../observability/reporter.ts'
 import type { Changes } from '../reload/changes.ts'
 import { SecretCache } from '../secrets/cache.ts'
@@ -28,6 +29,7 @@ export class Heart {
   readonly feed: ChangeFeed
   readonly metrics: Metrics
   readonly #sources: Sources
+  readonly #values: Holder
   /** Called after each call to a provider. */
   onCalled: () => void = () => {}
 
@@ -55,11 +57,17 @@ export class Heart {
     }
     sources.onBreaker = (event) => observer.breakerChanged(event)
     const settings = cacheSettingsOf(config)
+    const values = liveValues.holder()
+    this.#values = values
     this.cache = new SecretCache({
       ...settings,
       clock,
       observer,
       onEvicted: (match) => this.refresher.forget(match),
+      onValue(name, secret) {
+        if (secret === undefined) values.release(name)
+        else values.hold(name, secret.reveal())
+      },
     })
     this.refresher = new Refresher({
       rules: settings.rules,
@@ -87,5 +95,11 @@ export class Heart {
   async stop(): Promise<void> {
     this.refresher.stop()
     await this.#sources.close()
+  }
+
+  /** Overwrites all values. Only at the end, when nobody is being answered any more; of none a line may tell even then. */
+  close(): void {
+    this.#values.close()
+    this.cache.close()
   }
 }

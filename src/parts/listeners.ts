@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify'
-import type { Listen } from '../config/listen.ts'
-import { overlaps } from '../config/listen.ts'
 import type { Config, ProxyConfig } from '../config/schema.ts'
-import { CodedError } from '../errors.ts'
-import { describeListen } from '../listener.ts'
+import type { ListenerPlace } from '../listener/open.ts'
 import type { Logger } from '../observability/log.ts'
-import type { ListenerPlace, Served } from './listener.ts'
+import type { Door } from './doors.ts'
+import type { Served } from './listener.ts'
 import { Listener } from './listener.ts'
+import { pairsOf, placesOf, refuseOwn } from './places.ts'
 import type { Prepared } from './prepared.ts'
+import type { ServedApi } from './served-api.ts'
 
 /** The proxy, which can go on behind the same address with another configuration. */
 export interface ServedProxy extends Served {
@@ -16,7 +16,8 @@ export interface ServedProxy extends Served {
 
 /** How the servers are made. */
 export interface Makers {
-  api(): Served
+  /** @throws SIDEKEEP_CERTIFICATE_INVALID */
+  api(door: Door): Promise<ServedApi>
   ops(): Served
   proxy(config: ProxyConfig): Promise<ServedProxy>
 }
@@ -24,13 +25,16 @@ export interface Makers {
 /** Where the listeners are bound, once they are. */
 export interface Addresses {
   readonly api: string
+  /** The further ones of the API, in the order of the configuration. */
+  readonly listeners?: readonly string[]
   readonly ops?: string
   readonly proxy?: string
 }
 
 /** The listeners of a configuration that are there. */
 interface Doors {
-  readonly api: Listener<Served>
+  /** The main one first. */
+  readonly api: readonly Listener<ServedApi>[]
   readonly ops: Listener<Served> | undefined
   readonly proxy: Listener<ServedProxy> | undefined
 }
@@ -39,60 +43,77 @@ interface Doors {
 export class Listeners {
   readonly #make: Makers
   readonly #log: Logger
-  #doors: Doors
+  #doors: Doors = { api: [], ops: undefined, proxy: undefined }
   /** Those that were replaced or removed and are being left by their callers. */
   readonly #leaving = new Set<Promise<void>>()
 
-  /**
-   * Makes the servers of a configuration and opens none.
-   *
-   * @param proxyServer the proxy's, where the configuration has one
-   */
-  constructor(config: Config, proxyServer: ServedProxy | undefined, make: Makers, log: Logger) {
-    const { api, ops, proxy } = placesOf(config)
+  constructor(make: Makers, log: Logger) {
     this.#make = make
     this.#log = log
-    this.#doors = {
-      api: new Listener(make.api(), api),
-      ops: ops && new Listener(make.ops(), ops),
-      proxy: proxy && proxyServer && new Listener(proxyServer, proxy),
+  }
+
+  /**
+   * Makes the servers of a configuration and opens none. To be called once, before anything else.
+   *
+   * @throws SIDEKEEP_CERTIFICATE_INVALID
+   */
+  async create(config: Config): Promise<void> {
+    await using undo = new AsyncDisposableStack()
+    const { api, ops, proxy } = placesOf(config)
+    const [make, log] = [this.#make, this.#log]
+    const made = <T extends Served>(place: ListenerPlace, server: T): Listener<T> => {
+      const listener = new Listener(server, place, log)
+      undo.defer(() => listener.close(0))
+      return listener
     }
+    const apis: Listener<ServedApi>[] = []
+    for (const door of api) apis.push(made(door.place, await make.api(door)))
+    this.#doors = {
+      api: apis,
+      ops: ops && made(ops, make.ops()),
+      proxy: proxy && config.proxy && made(proxy, await make.proxy(config.proxy)),
+    }
+    undo.move()
   }
 
   /** The servers that answer for the sidecar itself rather than for the application. */
   get ownApps(): readonly FastifyInstance[] {
     const { api, ops } = this.#doors
-    return ops === undefined ? [api.server.app] : [api.server.app, ops.server.app]
+    return [...api, ops].filter((listener) => listener !== undefined).map(({ server }) => server.app)
   }
 
   /** Whether callers of the api are answered. */
   get apiIsOpen(): boolean {
-    return this.#doors.api.bound !== undefined
+    const { api } = this.#doors
+    return api.length > 0 && api.every(({ bound }) => bound !== undefined)
   }
 
   /** Whether all listeners of the configuration are open. */
   get areUp(): boolean {
-    return this.#present().every(({ bound }) => bound !== undefined)
+    return this.apiIsOpen && this.#present().every(({ bound }) => bound !== undefined)
   }
 
   /** Undefined before the api is open. */
   get addresses(): Addresses | undefined {
     const { api, ops, proxy } = this.#doors
-    if (api.bound === undefined) return undefined
+    const [main, ...further] = api.map(({ address }) => address)
+    const listeners = further.filter((address) => address !== undefined)
+    if (main === undefined || listeners.length < further.length) return undefined
     return {
-      api: describeListen(api.bound),
-      ...(ops?.bound && { ops: describeListen(ops.bound) }),
-      ...(proxy?.bound && { proxy: describeListen(proxy.bound) }),
+      api: main,
+      ...(listeners.length > 0 && { listeners }),
+      ...(ops?.address && { ops: ops.address }),
+      ...(proxy?.address && { proxy: proxy.address }),
     }
   }
 
   /**
-   * Opens api and ops.
+   * Opens those of the api, and ops.
    *
    * @throws SIDEKEEP_LISTEN_FAILED
    */
   async open(): Promise<void> {
-    await this.#doors.api.open()
+    for (const listener of this.#doors.api) await listener.open()
     await this.#doors.ops?.open()
   }
 
@@ -112,7 +133,7 @@ export class Listeners {
    *
    * @param opensProxy whether a proxy that is added or moved is to be opened: false before the sidecar is ready
    * @param withinMs how long requests under way to the application may take on a proxy that is removed or moved
-   * @throws SIDEKEEP_LISTEN_FAILED; whatever was opened is closed again
+   * @throws SIDEKEEP_LISTEN_FAILED, SIDEKEEP_CERTIFICATE_INVALID; whatever was opened is closed again
    */
   async prepare(
     config: Config,
@@ -122,26 +143,38 @@ export class Listeners {
     const places = placesOf(config)
     const { proxy: proxyConfig } = config
     const [before, make] = [this.#doors, this.#make]
+    const changes: Prepared[] = []
+    const change = (prepared: Prepared): void => {
+      undo.defer(() => prepared.abandon())
+      changes.push(prepared)
+    }
+    const pairs = pairsOf(before.api, places.api)
+    const api: Listener<ServedApi>[] = []
+    for (const { door, current } of pairs) {
+      api.push(current ?? (await this.#opened(door.place, () => make.api(door), undo)))
+      if (current !== undefined) change(await current.server.prepare(door))
+    }
     const after: Doors = {
-      api: await this.#moved(before.api, places.api, () => make.api(), undo),
+      api,
       ops: places.ops && (await this.#moved(before.ops, places.ops, () => make.ops(), undo)),
       proxy:
         proxyConfig &&
         places.proxy &&
         (await this.#moved(before.proxy, places.proxy, () => make.proxy(proxyConfig), undo, opensProxy)),
     }
-    let behindSameAddress: Prepared | undefined
     if (proxyConfig !== undefined && before.proxy !== undefined && after.proxy === before.proxy) {
-      behindSameAddress = before.proxy.server.prepare(proxyConfig)
-      const { abandon } = behindSameAddress
-      undo.defer(abandon)
+      change(before.proxy.server.prepare(proxyConfig))
+    }
+    // Last, since it is seen at once: whoever is to be let in no more, or now, is so with the rest of the change.
+    for (const { door, current } of pairs) {
+      if (current !== undefined) change(await current.prepare(door.place))
     }
     const undone = undo.move()
     return {
       commit: () => {
         this.#doors = after
-        behindSameAddress?.commit()
-        if (after.api !== before.api) this.#leave(before.api)
+        for (const { commit } of changes) commit()
+        for (const listener of before.api) if (!api.includes(listener)) this.#leave(listener)
         if (before.ops !== undefined && after.ops !== before.ops) this.#leave(before.ops)
         if (before.proxy !== undefined && after.proxy !== before.proxy) this.#leave(before.proxy, withinMs)
       },
@@ -154,8 +187,9 @@ export class Listeners {
     await this.#doors.proxy?.close(withinMs)
   }
 
-  closeApi(): Promise<void> {
-    return this.#doors.api.close()
+  /** Closes all of the api at the same time. */
+  async closeApi(): Promise<void> {
+    await Promise.all(this.#doors.api.map((listener) => listener.close()))
   }
 
   async closeOps(): Promise<void> {
@@ -169,7 +203,7 @@ export class Listeners {
 
   #present(): Listener<Served>[] {
     const { api, ops, proxy } = this.#doors
-    return [api, ops, proxy].filter((listener) => listener !== undefined)
+    return [...api, ops, proxy].filter((listener) => listener !== undefined)
   }
 
   /** The listener at its place: the one that is there, or another that takes over. */
@@ -180,27 +214,21 @@ export class Listeners {
     undo: AsyncDisposableStack,
     opens = true,
   ): Promise<Listener<T>> {
-    if (current?.isAt(place.listen)) {
-      const { socketMode } = current.place
-      await current.allow(place.socketMode)
-      undo.defer(() => current.allow(socketMode))
-      return current
-    }
-    this.#refuseOwn(place)
-    const listener = new Listener(await make(), place)
+    if (current?.isAt(place)) return current
+    return await this.#opened(place, make, undo, opens)
+  }
+
+  async #opened<T extends Served>(
+    place: ListenerPlace,
+    make: () => T | Promise<T>,
+    undo: AsyncDisposableStack,
+    opens = true,
+  ): Promise<Listener<T>> {
+    refuseOwn(this.#present(), place)
+    const listener = new Listener(await make(), place, this.#log)
     undo.defer(() => listener.close(0))
     if (opens) await listener.open()
     return listener
-  }
-
-  /** What is being given up is open until the change is done: nothing else can listen there before. */
-  #refuseOwn({ name, listen }: ListenerPlace): void {
-    for (const { place, bound } of this.#present()) {
-      if (bound === undefined || !overlaps(bound, listen)) continue
-      const what = `the sidecar itself listens there until the change is done (${place.name}.listen)`
-      const remedy = 'Choose a free address, or restart the sidecar.'
-      throw new CodedError('SIDEKEEP_LISTEN_FAILED', [name, describeListen(listen), what, remedy])
-    }
   }
 
   #leave(listener: Listener<Served>, withinMs?: number): void {
@@ -212,18 +240,5 @@ export class Listeners {
         this.#leaving.delete(left)
       })
     this.#leaving.add(left)
-  }
-}
-
-function placesOf({ api, ops, proxy }: Config): {
-  readonly api: ListenerPlace
-  readonly ops: ListenerPlace | undefined
-  readonly proxy: ListenerPlace | undefined
-} {
-  const at = (name: string, listen: Listen): ListenerPlace => ({ name, listen })
-  return {
-    api: { ...at('api', api.listen), socketMode: api.socketMode },
-    ops: ops && at('ops', ops.listen),
-    proxy: proxy && at('proxy', proxy.listen),
   }
 }

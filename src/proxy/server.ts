@@ -67,6 +67,9 @@ export function createProxy({ config, log, clock, observer }: ProxyDeps): ProxyS
     ...serverOptions(config.timeouts),
     clientErrorHandler: (error, socket) => malformed(error, socket, connections.last(socket), observer),
   })
+  // By default Node hands on 2,000 headers and drops the rest without a word: a client could push a second Host, or what
+  // the load balancer adds, out of sight. How many there are is bounded by the size of them all.
+  app.server.maxHeadersCount = 0
   const connections = new Connections(app.server, clock)
   const deps = {
     get upstream() {

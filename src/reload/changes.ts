@@ -45,9 +45,12 @@ export function needingRestart({ options }: Changes): string[] {
   return options.filter((option) => option === 'log.format')
 }
 
-/** Whether a listener is somewhere else than before, came or went. */
+/** What may put a listener somewhere else, beside `listen` itself: further ones, and HTTPS in place of HTTP. */
+const moving: ReadonlySet<string> = new Set(['ops', 'proxy', 'api.listeners', 'api.tls'])
+
+/** Whether a listener may be somewhere else than before, or answer in another way, or have come or gone. */
 export function movesListeners({ options }: Changes): boolean {
-  return options.some((option) => option.endsWith('.listen') || option === 'ops' || option === 'proxy')
+  return options.some((option) => option.endsWith('.listen') || moving.has(option))
 }
 
 function isEmpty({ added, removed, changed }: Difference): boolean {

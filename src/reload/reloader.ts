@@ -1,5 +1,6 @@
 import type { Loaded } from '../config/load.ts'
 import { ConfigError } from '../config/load.ts'
+import type { FileWatchSettings } from '../file-watch.ts'
 import type { Logger } from '../observability/log.ts'
 import type { ReloadOutcome } from '../observability/metrics-state.ts'
 import type { Clock } from '../secrets/clock.ts'
@@ -7,7 +8,6 @@ import { pause } from '../secrets/clock.ts'
 import type { Changes } from './changes.ts'
 import { movesListeners, needingRestart } from './changes.ts'
 import type { ConfigFile, Look } from './config-file.ts'
-import type { FileWatchSettings } from './file-watch.ts'
 import { summaryOf } from './summary.ts'
 
 /** What became of a configuration that is right: what it changed, or why it did not change anything. */
@@ -31,7 +31,7 @@ export interface ReloaderOptions {
   readonly clock: Clock
 }
 
-/** Milliseconds until a file that is wrong, or not there, is read again: it may be half written. */
+/** Milliseconds until a file that is wrong, or not there, is read again: it, or a token's, may be half written. */
 const settling = 250
 
 /**
@@ -115,7 +115,8 @@ export class Reloader {
     await pause(this.#options.clock, settling).over
     const again = await file.look()
     this.#judged = again.digest
-    return again.digest === look.digest ? first : await again.judge()
+    // The same content may be right by now: what was half written may have been a token that it names.
+    return await again.judge()
   }
 
   async #apply(loaded: Loaded): Promise<void> {

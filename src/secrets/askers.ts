@@ -2,6 +2,7 @@ import type { SecretCache } from './cache.ts'
 import type { Clock } from './clock.ts'
 import { endsWithin } from './clock.ts'
 import type { ForcedCalls } from './forced-calls.ts'
+import type { Glob } from './glob.ts'
 import { isKept } from './kept.ts'
 import type { SecretOutcome } from './outcome.ts'
 import { outcomeOf } from './outcome.ts'
@@ -101,19 +102,23 @@ export class Askers {
   /**
    * Fetches everything that is declared or held now, and what lists discover. A pattern stands for its secrets where
    * its list could not be had. Never rejects.
+   *
+   * @param wants which of them; a list is fetched where one of its secrets or of its patterns is among them
    */
-  async refreshAll(): Promise<{ name: string; result: RefreshResult }[]> {
+  async refreshAll(wants?: Glob): Promise<{ name: string; result: RefreshResult }[]> {
     const results = new Map<string, RefreshResult>()
     const runs = [...this.#units.all()].map(async (unit) => {
       const names = [...unit.matches.keys()]
       const provider = unit.source.name
+      const patterns = unit.key === undefined ? this.#rules.patternsOf(provider).map((rule) => rule.name) : []
       if (unit.key === undefined) names.push(...this.#cache.discovered(provider).map((match) => match.name))
+      if (wants !== undefined && ![...names, ...patterns].some(wants)) return
       const failure = this.#runner.throttled(unit)
       const run = failure === undefined ? await this.#calls.ofAll(unit) : { secrets: new Map(), failure }
       // A list that could not be had says nothing of which secrets a pattern has; the pattern stands for them.
-      if (run.failure !== undefined && unit.key === undefined)
-        names.push(...this.#rules.patternsOf(provider).map((rule) => rule.name))
+      if (run.failure !== undefined) names.push(...patterns)
       for (const name of [...names, ...run.secrets.keys()]) {
+        if (wants !== undefined && !wants(name)) continue
         results.set(name, this.#result(name, outcomeOf(run, name)))
       }
     })

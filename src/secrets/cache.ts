@@ -5,6 +5,7 @@ import type { Bounds } from './discovered.ts'
 import { Discovered, sizeOf } from './discovered.ts'
 import type { Confirmation } from './entry.ts'
 import { Entry, isSamePlace } from './entry.ts'
+import type { Glob } from './glob.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { Fetched, Lease, ProviderError } from './provider.ts'
 import { Readiness } from './readiness.ts'
@@ -36,7 +37,11 @@ export interface CacheOptions extends CacheSettings {
   readonly observer: SecretsObserver
   /** Called when a pattern secret was evicted: it needs no refreshing any more. */
   readonly onEvicted?: (match: Match) => void
+  readonly onValue?: OnValue
 }
+
+/** Told of each value that is held from now on, to look out for it; undefined where none is held any more. */
+export type OnValue = (name: string, secret: Secret | undefined) => void
 
 /** `unwanted`: the configuration has changed since it was asked for. */
 export type StoreOutcome = 'loaded' | 'rotated' | 'unchanged' | 'too-large' | 'unwanted'
@@ -53,6 +58,7 @@ export class SecretCache {
   readonly #changes: StateChanges
   readonly #readiness: Readiness
   readonly #wiper = new Wiper()
+  readonly #onValue: OnValue | undefined
   #rules: Rules
   #missingTtlMs: number
   #declared: Map<string, Entry>
@@ -65,6 +71,7 @@ export class SecretCache {
     this.#clock = clock
     this.#observer = observer
     this.#missingTtlMs = missingTtlMs
+    this.#onValue = options.onValue
     this.#absences = new Absences(clock, maxMissing)
     this.#sweeps = new Sweeps(clock, missingTtlMs)
     this.#changes = new StateChanges(clock, observer)
@@ -107,12 +114,18 @@ export class SecretCache {
     return this.entry(name)?.status(this.#clock.now(), this.#clock.wall())
   }
 
-  /** All declared secrets and all discovered ones that are held, by name. */
-  statuses(): SecretStatus[] {
+  /**
+   * All declared secrets and all discovered ones that are held, by name.
+   *
+   * @param wants which of them: who may know of a few should not cost what all do
+   */
+  statuses(wants?: Glob): SecretStatus[] {
     const now = this.#clock.now()
     const wall = this.#clock.wall()
     const statuses: SecretStatus[] = []
-    for (const entry of this.#entries()) statuses.push(entry.status(now, wall))
+    for (const entry of this.#entries()) {
+      if (wants === undefined || wants(entry.match.name)) statuses.push(entry.status(now, wall))
+    }
     return statuses.sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
@@ -170,7 +183,9 @@ export class SecretCache {
     if (!entry.declared && !this.#discovered.fits(match, fetched.value)) return 'too-large'
     const version = versionOf(match.name, fetched, previous)
     const before = sizeOf(entry)
-    this.#discard(entry.hold(new Secret(match.name, version, fetched.value), fetched, confirmation))
+    const secret = new Secret(match.name, version, fetched.value)
+    this.#onValue?.(match.name, secret)
+    this.#wiper.discard(entry.hold(secret, fetched, confirmation))
     this.#readiness.loaded(match.name)
     if (entry.declared) this.#declaredBytes += sizeOf(entry) - before
     else this.#discovered.put(entry)
@@ -201,7 +216,7 @@ export class SecretCache {
     }
     if (entry === undefined) return
     if (entry.declared) this.#declaredBytes -= sizeOf(entry)
-    this.#discard(entry.drop())
+    this.#discard(entry, entry.drop())
     this.#changes.forget(entry)
     this.#changes.report(entry, 'missing')
   }
@@ -217,10 +232,11 @@ export class SecretCache {
   #evict(entry: Entry): void {
     this.#changes.forget(entry)
     this.#sweeps.evicted(entry.match)
-    this.#discard(entry.release())
+    this.#discard(entry, entry.release())
   }
 
-  #discard(rendition: Rendition | undefined): void {
+  #discard({ match }: Entry, rendition: Rendition | undefined): void {
+    if (rendition !== undefined) this.#onValue?.(match.name, undefined)
     this.#wiper.discard(rendition)
   }
 
@@ -284,7 +300,7 @@ export class SecretCache {
 
   #forget(entry: Entry): void {
     this.#changes.forget(entry)
-    this.#discard(entry.release())
+    this.#discard(entry, entry.release())
     // Of what was never loaded nothing was ever told.
     if (entry.reported !== 'not-loaded') this.#changes.reportRemoved(entry)
   }
@@ -292,7 +308,7 @@ export class SecretCache {
   /** Overwrites all values. Only at the end, when nobody is being answered any more. */
   close(): void {
     this.#changes.close()
-    for (const entry of this.#entries()) this.#discard(entry.release())
+    for (const entry of this.#entries()) this.#discard(entry, entry.release())
     this.#discovered.replace({ maxEntries: 1, maxBytes: 1 }, [])
     this.#wiper.flush()
   }

@@ -3,6 +3,7 @@ import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
 import { explain } from './explain.ts'
 import { ForcedCalls } from './forced-calls.ts'
+import type { Glob } from './glob.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { Explanation, Reading, RefreshResult, RejectedResult } from './reading.ts'
 import { rearrange } from './rearrange.ts'
@@ -126,9 +127,11 @@ export class Refresher {
   /**
    * Fetches everything that is declared or held now, and what lists discover. A pattern stands for its secrets where
    * its list could not be had. Never rejects.
+   *
+   * @param wants which of them; without it: all
    */
-  refreshAll(): Promise<{ name: string; result: RefreshResult }[]> {
-    return this.#askers.refreshAll()
+  refreshAll(wants?: Glob): Promise<{ name: string; result: RefreshResult }[]> {
+    return this.#askers.refreshAll(wants)
   }
 
   /**

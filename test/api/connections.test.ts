@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { settle } from '../support/virtual-clock.ts'
 import { request } from './support/client.ts'
+import type { World } from './support/world.ts'
 import { createWorld } from './support/world.ts'
 
 const get = 'GET /v1/secrets/db-password HTTP/1.1\r\nHost: localhost\r\nX-Sidekeep-Request: true\r\n\r\n'
@@ -18,25 +19,62 @@ async function open(t: { teardown(fn: () => unknown): void }, port: number): Pro
   return socket
 }
 
-t.test('a connection beyond the cap is answered 503, and a probe on it is answered', async (t) => {
+const rules = { 'db-password': {}, 'shared/*': { key: '*' } }
+
+/** Callers, each on a connection of its own, whose first fetch of a secret is under way until the gate is opened. */
+async function askHeld(
+  world: World,
+  count: number,
+): Promise<{ answers: Promise<number[]>; openGate(): void }> {
+  const openGate = world.provider.hold()
+  const answers: Promise<number>[] = []
+  for (let at = 0; at < count; at += 1) {
+    world.provider.values.set(`token-${at}`, 'CANARY-token-1')
+    answers.push(world.get(`/v1/secrets/shared/token-${at}`).then(({ status }) => status))
+  }
+  const waiting = (at: number): number => world.refresher.explain(`shared/token-${at}`)?.callersWaiting ?? 0
+  for (let at = 0; at < count; at += 1) while (waiting(at) === 0) await settle()
+  return { answers: Promise.all(answers), openGate }
+}
+
+t.test(
+  'while as many are worked for as may be, another is answered 503, and a probe is answered',
+  async (t) => {
+    const world = await createWorld(t, { config: { maxConnections: 4 }, rules })
+    const { answers, openGate } = await askHeld(world, 4)
+    for (const path of ['/v1/secrets/db-password', '/v1/secrets/shared/token-9', '/v1/nothing']) {
+      const { status, json, headers } = await world.get(path)
+      t.equal(status, 503)
+      t.equal(json().code, 'SIDEKEEP_TOO_MANY_CONNECTIONS')
+      t.ok(headers['retry-after'])
+      t.equal((await request(world.port, 'GET', '/livez')).status, 200)
+    }
+    openGate()
+    t.strictSame(await answers, [200, 200, 200, 200], 'those that were there first')
+    t.equal((await world.get('/v1/secrets/db-password')).status, 200)
+  },
+)
+
+t.test('a request whose body comes when as many are worked for as may be is answered 503', async (t) => {
+  const world = await createWorld(t, { config: { maxConnections: 2 }, rules })
+  const late = await open(t, world.port)
+  late.write(`${get.replace('GET /v1/secrets', 'POST /v1/refresh').slice(0, -2)}Content-Length: 2\r\n\r\n`)
+  await world.get('/v1/secrets/db-password')
+  const { answers, openGate } = await askHeld(world, 2)
+  late.write('{}')
+  t.match(String((await once(late, 'data'))[0]), /^HTTP\/1\.1 503 .*SIDEKEEP_TOO_MANY_CONNECTIONS/s)
+  openGate()
+  t.strictSame(await answers, [200, 200])
+})
+
+t.test('connections that idle between two requests keep nobody out', async (t) => {
   const world = await createWorld(t, { config: { maxConnections: 4 } })
-  const kept: Socket[] = []
-  for (let count = 0; count < 4; count += 1) {
+  for (let count = 0; count < 100; count += 1) {
     const socket = await open(t, world.port)
     socket.write(get)
     t.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200 /)
-    kept.push(socket)
   }
-  const { status, json, headers } = await world.get('/v1/secrets/db-password')
-  t.equal(status, 503)
-  t.equal(json().code, 'SIDEKEEP_TOO_MANY_CONNECTIONS')
-  t.ok(headers['retry-after'])
   t.equal((await request(world.port, 'GET', '/livez')).status, 200)
-  const { promise: closed, resolve } = Promise.withResolvers<void>()
-  kept[0]?.once('close', () => resolve())
-  kept[0]?.destroy()
-  await closed
-  while ((await world.get('/v1/secrets/db-password')).status !== 200) await settle()
 })
 
 t.test('closing waits for the answer that is under way', async (t) => {
@@ -141,7 +179,7 @@ t.test('a listener that never opened closes at once', async (t) => {
   const app = createOps({
     health: { livez: [], startupz: [], readyz: [] },
     metrics: world.metrics,
-    log: { error() {}, debug() {} },
+    log: { error() {}, warn() {}, debug() {} },
     clock: world.clock,
     config: { maxConnections: 1 },
   })

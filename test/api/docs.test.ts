@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { Caller } from '../../src/access/caller.ts'
 import { errorTable } from '../../src/errors.ts'
 import { cacheResults } from '../../src/observability/metrics-state.ts'
 import { request } from './support/client.ts'
@@ -7,6 +8,13 @@ import { openEvents } from './support/event-client.ts'
 import { createWorld } from './support/world.ts'
 
 const page = readFileSync(new URL('../../docs/http-api.md', import.meta.url), 'utf8')
+
+/** As the page writes the token of a caller. */
+function identify(token: string): Caller | undefined {
+  if (token !== '$TOKEN') return undefined
+  const rights = ['read', 'list', 'watch'] as const
+  return new Caller({ name: 'web', listener: 'test', rights, allows: undefined, limit: undefined })
+}
 
 t.test('the page lists every code that a caller can meet, with its status, and no other', async (t) => {
   const listed = [...page.matchAll(/^\| `(SIDEKEEP_[A-Z_]+)` \| (\d{3}) \|/gm)].map(
@@ -39,20 +47,24 @@ t.test('the curl lines of the page do as it says', async (t) => {
   const world = await createWorld(t, {
     values: { 'db-password': 'CANARY-db-password-1', 'app/config': '{"db":{"password":"CANARY-field-1"}}' },
   })
+  const guarded = await createWorld(t, {
+    deps: { access: { ...world.deps.access, wants: 'token', identify } },
+  })
   const lines = [...page.matchAll(/^curl (?!.*--unix-socket)(.*)$/gm)].map(([, line = '']) => line)
   t.ok(lines.length > 20)
   for (const line of lines) {
     const url = new URL(/http:\/\/127\.0\.0\.1:7575[^\s']*/.exec(line)?.[0] ?? '')
     const headers = Object.fromEntries(
-      [...line.matchAll(/H '([\w-]+): ([^']*)'/g)].map(([, name = '', value = '']) => [name, value]),
+      [...line.matchAll(/H (['"])([\w-]+): (.*?)\1/g)].map(([, , name = '', value = '']) => [name, value]),
     )
+    const { port } = line.includes('$TOKEN') ? guarded : world
     const path = `${url.pathname}${url.search}`
     const body = / -d '([^']*)'/.exec(line)?.[1]
     const method = line.startsWith('-sX POST') ? 'POST' : line.startsWith('-sI') ? 'HEAD' : 'GET'
     // A stream has no end to wait for.
     const { status } = line.startsWith('-sN')
-      ? await openEvents(t, world, url.search, headers)
-      : await request(world.port, method, path, { headers, ...(body === undefined ? {} : { body }) })
+      ? await openEvents(t, { port }, url.search, headers)
+      : await request(port, method, path, { headers, ...(body === undefined ? {} : { body }) })
     const expected = /# (\d{3})$/.exec(line)?.[1] ?? (line.includes('If-None-Match') ? '304' : '200')
     t.equal(String(status), expected, line)
   }

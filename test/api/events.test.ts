@@ -47,6 +47,7 @@ t.test('a stream says at once that it is there, and then what happens, never a v
   world.provider.failure = new ProviderError('unavailable', 'refused', 'memory refused')
   await world.clock.advance(1_000_000)
   world.provider.failure = undefined
+  await pause(world)
   await world.refresher.refreshAll()
   world.provider.values.delete('db-password')
   await pause(world)
@@ -76,6 +77,25 @@ t.test('names and patterns choose what a stream tells', async (t) => {
   for (const query of ['name=', 'name=a*b*', 'name=**', 'names=x', 'lastEventId=x']) {
     t.equal((await world.get(`/v1/events?${query}`)).status, 400, query)
   }
+})
+
+t.test('a stream that wants to be held against a thousand patterns is refused', async (t) => {
+  const world = await createWorld(t, { values })
+  const query = (count: number, name: (at: number) => string) =>
+    `?${Array.from({ length: count }, (_, at) => `name=${name(at)}`).join('&')}`
+  const most = await openEvents(
+    t,
+    world,
+    query(32, (at) => `*${at}`),
+  )
+  t.equal(most.status, 200)
+  const refused = await world.get(`/v1/events${query(33, (at) => `*${at}`)}`)
+  t.match(refused.json(), { status: 400, code: 'SIDEKEEP_BAD_REQUEST', detail: /more than 32 patterns/ })
+  t.equal(
+    (await openEvents(t, world, `${query(500, (at) => `n${at}`)}&name=other`)).status,
+    200,
+    'names are free',
+  )
 })
 
 t.test('every fifteen seconds a comment shows that the stream lives, and where it stands', async (t) => {

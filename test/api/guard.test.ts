@@ -2,17 +2,11 @@ import t from 'tap'
 import type { Route } from '../../src/api/routes/route.ts'
 import { apiRoutes } from '../../src/api/server.ts'
 import { head, raw, request } from './support/client.ts'
+import { outcome } from './support/outcome.ts'
 import { createWorld } from './support/world.ts'
 
 const secret = 'GET /v1/secrets/db-password HTTP/1.1'
 const token = 'X-Sidekeep-Request: true'
-
-/** Status and code of an answer that was read from a bare socket. */
-function outcome(answer: string): string {
-  const status = /^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]
-  const code = /"code":"(\w+)"/.exec(answer)?.[1]
-  return code === undefined ? String(status) : `${status} ${code}`
-}
 
 const forwarded = '400 SIDEKEEP_FORWARDED_REQUEST'
 const misdirected = '421 SIDEKEEP_HOST_NOT_ALLOWED'
@@ -169,11 +163,11 @@ t.test('every route of api but health has the door before it, and so has what is
     ['GET', '/nope'],
     ['POST', '/v1/secrets/db-password'],
     ['POST', '/nope'],
-    ['PROPFIND', '/'],
     ['GET', '/%zz'],
   ] as const) {
     t.equal((await request(world.port, method, path)).status, 401, `${method} ${path}`)
   }
+  t.equal((await request(world.port, 'PROPFIND', '/')).status, 405, 'before the header is looked for')
 })
 
 t.test('the ops listener answers probes and metrics under any Host, and has no secrets', async (t) => {

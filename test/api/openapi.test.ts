@@ -3,6 +3,7 @@ import { operations } from '../../src/api/openapi/operations.ts'
 import { apiRoutes } from '../../src/api/server.ts'
 import { errorTable } from '../../src/errors.ts'
 import { request } from './support/client.ts'
+import { as, KnownCallers } from './support/known-callers.ts'
 import type { World } from './support/world.ts'
 import { createWorld } from './support/world.ts'
 
@@ -25,8 +26,8 @@ interface Document {
   components: { schemas: Record<string, object>; securitySchemes?: Record<string, object> }
 }
 
-async function documentOf(world: World): Promise<Document> {
-  const { text, status, headers } = await world.get('/openapi.json')
+async function documentOf(world: World, caller: Record<string, string> = {}): Promise<Document> {
+  const { text, status, headers } = await world.get('/openapi.json', { headers: caller })
   if (status !== 200) throw new Error(`status ${status}`)
   if (!headers['content-type']?.startsWith('application/json')) throw new Error('no JSON')
   return JSON.parse(text) as Document
@@ -169,4 +170,35 @@ t.test('with open access no header is asked for', async (t) => {
   t.notOk(document.components.securitySchemes)
   t.notOk(document.paths['/v1/secrets']?.get?.security)
   t.notMatch(JSON.stringify(document.paths), 'SIDEKEEP_HEADER_REQUIRED')
+  t.notMatch(JSON.stringify(document.paths), 'SIDEKEEP_TOKEN')
+})
+
+t.test('a listener with callers describes its tokens, and what is answered to who has none', async (t) => {
+  const world = await createWorld(t, { deps: { access: new KnownCallers({ web: {} }) } })
+  const document = await documentOf(world, as('web'))
+  t.match(document.components.securitySchemes, {
+    bearer: { type: 'http', scheme: 'bearer' },
+    tokenHeader: { type: 'apiKey', in: 'header', name: 'X-Sidekeep-Token' },
+  })
+  t.equal(Object.keys(document.components.securitySchemes ?? {}).length, 2)
+  for (const { skipsDoor, path, method, right, action, id } of routesOf(world)) {
+    const operation = document.paths[path]?.[method.toLowerCase()]
+    t.strictSame(operation?.security, skipsDoor ? undefined : [{ bearer: [] }, { tokenHeader: [] }], id)
+    const codes = (status: number) =>
+      Object.keys(operation?.responses[status]?.content?.['application/problem+json']?.examples ?? {})
+    const notLetIn = skipsDoor ? [] : ['SIDEKEEP_TOKEN_REQUIRED', 'SIDEKEEP_TOKEN_INVALID']
+    t.strictSame(codes(401), notLetIn, id)
+    t.strictSame(
+      codes(403),
+      [
+        ...(skipsDoor ? [] : ['SIDEKEEP_CROSS_SITE_REQUEST']),
+        ...(right === undefined ? [] : ['SIDEKEEP_NOT_ALLOWED']),
+      ],
+      id,
+    )
+    t.strictSame(codes(429), skipsDoor ? [] : ['SIDEKEEP_RATE_LIMITED'], id)
+    t.equal(codes(503).includes('SIDEKEEP_AUDIT_FAILED'), action !== undefined, id)
+    const said = Object.keys(operation?.responses[401]?.headers ?? {})
+    t.strictSame(said, skipsDoor ? [] : ['WWW-Authenticate'], id)
+  }
 })

@@ -1,5 +1,7 @@
 import t from 'tap'
 import { refreshesPerSecond } from '../../src/api/refresh-limit.ts'
+import { request } from './support/client.ts'
+import { as, KnownCallers } from './support/known-callers.ts'
 import { createWorld, pause } from './support/world.ts'
 
 t.test('a loop that asks for one secret to be refreshed is stopped, whichever way it asks', async (t) => {
@@ -46,4 +48,22 @@ t.test('refreshing everything has a limit of its own', async (t) => {
   t.equal(refused.status, 429)
   t.equal(refused.json().code, 'SIDEKEEP_RATE_LIMITED')
   t.equal((await world.post('/v1/refresh/db-password')).status, 200)
+})
+
+t.test('a caller that refreshes in a loop uses up nobody else’s budget', async (t) => {
+  const access = new KnownCallers({ loop: { allow: ['db-*'] }, other: {} })
+  const world = await createWorld(t, { deps: { access } })
+  await pause(world)
+  const calls = world.provider.calls
+  const post = async (path: string, caller: string) =>
+    (await request(world.port, 'POST', path, { headers: as(caller) })).status
+  for (const [path, most] of [
+    ['/v1/refresh', refreshesPerSecond.all],
+    ['/v1/refresh/db-password', refreshesPerSecond.one],
+  ] as const) {
+    for (let at = 0; at < most; at += 1) await post(path, 'loop')
+    t.equal(await post(path, 'loop'), 429, path)
+    t.equal(await post(path, 'other'), 200, path)
+  }
+  t.equal(world.provider.calls, calls + 1, 'the provider is asked once for all of them')
 })

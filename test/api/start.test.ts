@@ -15,7 +15,7 @@ const script = `
   const metrics = createMetrics({ version: '', providers: [], cache })
   const health = { livez: [], startupz: [], readyz: [] }
   const config = { hosts: [], maxConnections: 1, demandTimeout: 1, refreshTimeout: 1, maxWait: 1, maxWaiters: 1, maxEventStreams: 1 }
-  const deps = { cache, refresher: {}, changes: {}, health, metrics, clock, log: { error() {}, debug() {} }, version: '', config, access: { wants: 'nothing' } }
+  const deps = { cache, refresher: {}, changes: {}, health, metrics, clock, log: { error() {}, warn() {}, debug() {} }, version: '', config, access: { wants: 'nothing' } }
   await createApi(deps).ready()
   await createOps(deps).ready()
   const loaded = Object.keys(Module._cache).map((path) => path.split('/node_modules/').at(-1))

@@ -33,6 +33,41 @@ t.test('it finds the configuration of the working directory, and that of the env
   })
 })
 
+t.test('callers are counted, and their tokens read and judged', async (t) => {
+  const folder = folderOf(t)
+  const token = join(folder, 'web.token')
+  const file = configFile(t, {
+    api: {
+      callers: { web: { tokens: [{ file: token }], allow: ['x'] } },
+      listeners: [
+        {
+          listen: `unix:${join(folder, 'job.sock')}`,
+          callers: { job: { tokens: [{ env: 'T' }], allow: ['x'] } },
+        },
+      ],
+    },
+    providers: { platform: { type: 'env', prefix: 'APP_' } },
+    secrets: { x: { provider: 'platform' } },
+  })
+  const env = { T: 'CANARY-job-token-0123456789abcdef' }
+  t.match(await run(t, ['check', '--config', file], { env }), {
+    code: 0,
+    stdout: /the configuration is valid \(1 provider, 1 rule, 2 callers\)/,
+    stderr: `warning: api.callers.web.tokens[0] is to come from file ${token}, which does not exist: nobody is let in by it until it is there.\n`,
+  })
+  t.match(await run(t, ['token', '--file', token]), { code: 0 })
+  t.match(await run(t, ['check', '--config', file], { env }), { code: 0, stderr: '' })
+
+  writeFileSync(token, 'CANARY-weak')
+  const weak = await run(t, ['check', '--config', file], { env })
+  t.match(weak, { code: 78, stdout: '' })
+  t.match(
+    weak.stderr,
+    `:1:37 api.callers.web.tokens[0]: expected a token of 128 bits or more, such as "sidekeep token" makes, got one from file ${token} that has 66 bits`,
+  )
+  t.notMatch(weak.stderr, 'CANARY-')
+})
+
 t.test('what is allowed and probably not meant is a warning', async (t) => {
   const file = configFile(t, {
     providers: { platform: { type: 'env', prefix: 'APP_' }, idle: { type: 'env', prefix: 'IDLE_' } },

@@ -50,7 +50,10 @@ t.test('an address that is none is refused with what one looks like', async (t) 
   const addresses = [
     '7575',
     'localhost:7575',
-    'https://127.0.0.1:7575',
+    'ftp://127.0.0.1:7575',
+    'http://127.0.0.1:7575?x=y',
+    'https://127.0.0.1:7575/#x',
+    'https://',
     'http://127.0.0.1:7575/v1',
     'unix:api.sock',
   ]
@@ -61,6 +64,15 @@ t.test('an address that is none is refused with what one looks like', async (t) 
       stderr,
       `"${addresses[index]}" is no address of a sidecar: expected something like http://127.0.0.1:7575`,
     )
+  }
+})
+
+t.test('a password in an address is refused, and not repeated', async (t) => {
+  for (const protocol of ['http', 'https']) {
+    const { code, stderr } = await run(t, ['list', '--api', `${protocol}://user:CANARY-password@127.0.0.1:9`])
+    t.equal(code, 78)
+    t.match(stderr, 'What --api (or SIDEKEEP_API) says is no address of a sidecar')
+    t.notMatch(stderr, 'CANARY-')
   }
 })
 

@@ -12,6 +12,7 @@ const commands = [
   'wait',
   'probe',
   'demo',
+  'token',
   'schema',
   'version',
 ] as const
@@ -21,7 +22,7 @@ t.test('the help lists every command with its line, and the exit codes', async (
   t.match(bare, { code: 0, stderr: '' })
   for (const same of others) t.equal(same.stdout, bare?.stdout)
   for (const command of commands) t.match(bare?.stdout, new RegExp(`^  ${command} +\\S`, 'm'))
-  for (const code of [0, 1, 69, 75, 78]) t.match(bare?.stdout, new RegExp(`\\b${code}\\b`))
+  for (const code of [0, 1, 69, 75, 77, 78]) t.match(bare?.stdout, new RegExp(`\\b${code}\\b`))
 })
 
 t.test('each command has a help with its usage and options, which runs nothing', async (t) => {
@@ -65,7 +66,18 @@ t.test('schema prints a JSON Schema that describes the configuration', async (t)
   t.equal(code, 0)
   const schema = JSON.parse(stdout) as { properties: Record<string, { description?: string }> }
   t.match(schema, { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' })
-  const options = ['api', 'ops', 'providers', 'secrets', 'cache', 'shutdown', 'log', 'proxy', 'reload']
+  const options = [
+    'api',
+    'audit',
+    'ops',
+    'providers',
+    'secrets',
+    'cache',
+    'shutdown',
+    'log',
+    'proxy',
+    'reload',
+  ]
   t.strictSame(Object.keys(schema.properties).sort(), options.sort())
   for (const option of options) t.type(schema.properties[option]?.description, 'string')
 })

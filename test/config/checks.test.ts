@@ -43,6 +43,18 @@ t.test('the API listens on loopback or a Unix socket only', async (t) => {
   }
 })
 
+t.test('an audit goes to a file or to standard output, and to one of them', async (t) => {
+  const audit = (options: string): Promise<string[]> => refused(`${smallest}audit: { ${options} }`)
+  t.match(await audit(''), [
+    ':6:8 audit: expected either file or stdout: true, where the lines go, got neither',
+  ])
+  t.match(await audit('stdout: false'), [/^:6:8 audit: .*, got neither$/])
+  t.match(await audit('file: /a, stdout: true'), [/^:6:28 audit\.stdout: .*, got both$/])
+  t.match((await audit('file: 3')).length, 1, 'what is wrong by itself is told once')
+  t.ok(await parse(`${smallest}audit: { file: /a }`))
+  t.ok(await parse(`${smallest}audit: { stdout: true, onFailure: refuse }`))
+})
+
 t.test('a linger that leaves no time to stop is refused', async (t) => {
   for (const [shutdown, timeout] of [
     ['linger: 30s', '25s'],

@@ -27,17 +27,35 @@ t.test('the examples of the documentation are configurations', async (t) => {
   const text = renderDocs().get('docs/configuration.md') ?? ''
   const examples = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = '']) => yaml)
   const whole = examples.filter((yaml) => yaml.includes('secrets:'))
-  t.equal(whole.length, 2)
+  t.equal(whole.length, 3)
   for (const yaml of whole)
     t.ok(await parse(yaml, { SIDEKEEP_URL: 'https://a.test', AUTH_TOKEN: 'CANARY-token-1' }))
 })
+
+t.test(
+  'the examples for callers are configurations, and nothing is to be warned of but tokens to come',
+  async (t) => {
+    const text = await readFile(new URL('docs/callers.md', root), 'utf8')
+    const examples = [...text.matchAll(/```yaml\n(\s*# sidekeep\.yaml\n[\s\S]*?)```/g)].map(
+      ([, yaml = '']) => yaml,
+    )
+    t.equal(examples.length, 2)
+    for (const yaml of examples) {
+      const { warnings } = await parse(yaml)
+      t.strictSame(
+        warnings.filter((warning) => !warning.includes('.token, which does not exist')),
+        [],
+      )
+    }
+  },
+)
 
 t.test('every option says what it is for, gives an example and has a row', async (t) => {
   const text = renderDocs().get('docs/configuration.md') ?? ''
   for (const [path, option] of leaves(configJsonSchema(), [])) {
     t.type(option.description, 'string', `${path.join('.')} has a description`)
-    t.ok(option.examples !== undefined || option.items !== undefined, `${path.join('.')} has an example`)
-    t.match(text, `\`${path.at(-1)}\` |`.replace(/^`/, ''), `${path.join('.')} has a row`)
+    t.ok(option.examples !== undefined, `${path.join('.')} has an example`)
+    t.match(text, `${path.slice(1).join('.')}\` |`.replaceAll('.[]', '[]'), `${path.join('.')} has a row`)
   }
 })
 
@@ -50,16 +68,47 @@ t.test('the bounds that are no options are those of the source', async (t) => {
   }
 })
 
-/** Every option that is no section, with its path. */
+t.test('the options of a caller and of a further listener are among them', async (t) => {
+  const paths = leaves(configJsonSchema(), []).map(([path]) => path.join('.'))
+  for (const path of [
+    'api.tls.cert',
+    'api.callers.NAME.tokens',
+    'api.callers.NAME.limit',
+    'api.listeners.[].group',
+    'api.listeners.[].tls.clientCa',
+    'api.listeners.[].callers.NAME.rights',
+    'proxy.limits.[].key',
+    'proxy.timeouts.idle',
+    'audit.onFailure',
+  ]) {
+    t.ok(paths.includes(path), path)
+  }
+  t.match(renderDocs().get('docs/configuration.md'), /^\| `tls` \| mapping \| plain HTTP \|/m)
+})
+
+/** Every option that is no section, with its path; what stands in a list is `[]`, and in a mapping by name `NAME`. */
 function leaves(schema: JsonSchema, path: string[]): [string[], JsonSchema][] {
+  const items = Array.isArray(schema.items) ? undefined : schema.items
+  const member = schema.properties === undefined ? schema.additionalProperties : undefined
   const members: [string[], JsonSchema | boolean | undefined][] = [
     ...Object.entries(schema.properties ?? {}).map(([name, option]): [string[], JsonSchema | boolean] => [
       [...path, name],
       option,
     ]),
-    [path, schema.properties === undefined && path.length === 1 ? schema.additionalProperties : undefined],
+    // The mappings by name that are sections have their options listed without a name before them.
+    [
+      path.length === 1 ? path : [...path, 'NAME'],
+      hasOptions(member) || path.length === 1 ? member : undefined,
+    ],
+    [[...path, '[]'], hasOptions(items) ? items : undefined],
     ...(schema.oneOf ?? []).map((option): [string[], JsonSchema] => [path, option]),
   ]
   const inner = members.flatMap(([at, option]) => (typeof option === 'object' ? leaves(option, at) : []))
-  return inner.length > 0 || path.length === 0 ? inner : [[path, schema]]
+  // What has options within is one itself where the documentation gives it a row.
+  const own: [string[], JsonSchema][] = schema.examples === undefined ? [] : [[path, schema]]
+  return inner.length > 0 || path.length === 0 ? [...own, ...inner] : [[path, schema]]
+}
+
+function hasOptions(schema: JsonSchema | boolean | undefined): boolean {
+  return typeof schema === 'object' && schema.properties !== undefined
 }

@@ -39,6 +39,14 @@ t.test('string sources are equal when they are written in the same way, literals
   t.notOk(isEqual(of('A'), new StringSource('A', 'text')))
 })
 
+t.test('string sources are compared within lists and mappings as well', async (t) => {
+  const tokens = (...names: string[]) => ({ web: { tokens: names.map((env) => new StringSource({ env })) } })
+  t.ok(isEqual(tokens('A', 'B'), tokens('A', 'B')))
+  t.notOk(isEqual(tokens('A', 'B'), tokens('B', 'A')))
+  t.notOk(isEqual(tokens('A'), tokens('A', 'B')))
+  t.notOk(isEqual(tokens('A'), tokens('C')))
+})
+
 t.test('two readings of one file are equal', async (t) => {
   const text = `
 providers:

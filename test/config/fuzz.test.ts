@@ -30,6 +30,13 @@ const word = fc.constantFrom(
     'url',
     'token',
     'limits',
+    'callers',
+    'tokens',
+    'allow',
+    'rights',
+    'listeners',
+    'tls',
+    'audit',
   ],
   ...[
     'provider',

@@ -56,6 +56,30 @@ t.test('a literal credential is never repeated', async (t) => {
   await silent(t, 'providers: { p: { type: http, url: "https://a.test", ca: [CANARY-pem-1] } }')
 })
 
+t.test('a token of a caller is never repeated, wherever it was written', async (t) => {
+  for (const callers of [
+    'CANARY-token-1',
+    '[CANARY-token-1]',
+    '{ web: CANARY-token-1 }',
+    '{ web: [CANARY-token-1] }',
+    '{ web: { tokens: CANARY-token-1, allow: [a] } }',
+    '{ web: { tokens: [CANARY-token-1], allow: [a] } }',
+    '{ web: { tokens: [[CANARY-token-1]], allow: [a] } }',
+    '{ web: { tokens: [{ env: "CANARY-token-1" }], allow: [a] } }',
+    '{ web: { tokens: [{ value: CANARY-token-1 }], allow: [a] } }',
+    '{ web: { token: CANARY-token-1, allow: [a] } }',
+  ]) {
+    await silent(t, `${smallest}api: { callers: ${callers} }`)
+    await silent(t, `${smallest}api: { listeners: [{ listen: "unix:/a", callers: ${callers} }] }`)
+  }
+})
+
+t.test('a weak token is told of by its place alone, and so is one that two callers have', async (t) => {
+  const two = '{ one: { tokens: [{ env: T }], allow: [a] }, two: { tokens: [{ env: T }], allow: [a] } }'
+  await silent(t, `${smallest}api: { callers: ${two} }`, { T: 'CANARY-weak-1' })
+  await silent(t, `${smallest}api: { callers: ${two} }`, { T: 'CANARY-strong-0123456789abcdef' })
+})
+
 t.test('a number that was meant as a credential is not repeated', async (t) => {
   const message = await silent(t, 'providers: { p: { type: http, url: "https://a.test", token: 987654321 } }')
   t.notMatch(message, '987654321')

@@ -67,7 +67,7 @@ t.test('sections of the wrong kind are told with what they should be', async (t)
       'api: []\nproviders: x\nsecrets:\nproxy: { listen: "127.0.0.1:1", upstream: "http://a", limits: 3 }',
     ),
     [
-      ':1:6 api: expected a mapping with the keys listen, access, hosts, maxConnections, demandTimeout, refreshTimeout, maxWait, maxWaiters, maxEventStreams, eventHistory, socketMode, got a list',
+      ':1:6 api: expected a mapping with the keys listen, callers, limit, listeners, allowRemote, tls, access, hosts, maxConnections, demandTimeout, refreshTimeout, maxWait, maxWaiters, maxEventStreams, eventHistory, socketMode, socketOwner, socketGroup, allowSharedDirectory, got a list',
       ':2:12 providers: expected a mapping of provider names to providers, got "x"',
       ':3:9 secrets: expected a mapping of secret names to rules, got nothing',
       ':4:63 proxy.limits: expected a list of limits, got 3',

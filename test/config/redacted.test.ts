@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to variables are what is tested.
 import t from 'tap'
+import { isEqual } from '../../src/config/equal.ts'
 import { redactConfig } from '../../src/config/redacted.ts'
 import { parse, smallest } from './helpers.ts'
 
@@ -20,6 +21,36 @@ t.test('it is itself a configuration that means the same', async (t) => {
   const loaded = await parse(smallest)
   const again = await parse(JSON.stringify(loaded.redacted))
   t.strictSame(again.config, loaded.config)
+})
+
+t.test('callers and further listeners are shown by their places, and mean the same read again', async (t) => {
+  const env = { WEB_TOKEN: 'CANARY-web-token-0123456789', FOLDER: '/nowhere/CANARY-folder' }
+  const text = `${smallest}api:
+  limit: 5/s
+  callers:
+    web: { tokens: [{ env: WEB_TOKEN }, { file: "\${FOLDER}/token" }], allow: [a] }
+  listeners:
+    - { listen: "unix:/run/w.sock", callers: { worker: { tokens: [{ env: UNSET }], allow: ["*"] } } }
+    - { listen: "unix:/run/b.sock", allow: [a], rights: [read], owner: 1000 }
+audit: { stdout: true }
+`
+  const loaded = await parse(text, env)
+  t.notMatch(JSON.stringify(loaded.redacted), /CANARY/)
+  t.match(loaded.redacted, {
+    api: {
+      callers: {
+        web: { tokens: [{ env: 'WEB_TOKEN' }, { file: '[redacted]' }], rights: ['read', 'list', 'watch'] },
+      },
+      listeners: [
+        { callers: { worker: { allow: ['*'] } } },
+        { access: 'header', rights: ['read'], owner: '1000' },
+      ],
+    },
+    audit: { stdout: true, onFailure: 'serve' },
+  })
+  const plain = await parse(text.replace('${FOLDER}', '/nowhere/folder'), env)
+  const again = await parse(JSON.stringify(plain.redacted), env)
+  t.ok(isEqual(again.config, plain.config), 'what has no effect is left out')
 })
 
 t.test('credentials show where they come from, and literals nothing', async (t) => {

@@ -12,6 +12,8 @@ t.test('the defaults are those of the design', async (t) => {
   t.strictSame(config, {
     api: {
       listen: { kind: 'tcp', host: '127.0.0.1', port: 7575 },
+      listeners: [],
+      allowRemote: false,
       access: 'header',
       hosts: [],
       maxConnections: 1024,
@@ -22,6 +24,7 @@ t.test('the defaults are those of the design', async (t) => {
       maxEventStreams: 100,
       eventHistory: 1000,
       socketMode: 0o660,
+      allowSharedDirectory: false,
     },
     providers: {
       p: {
@@ -195,6 +198,24 @@ t.test('a file mode is octal and in quotes', async (t) => {
   t.equal((await parse(`${smallest}api: { socketMode: "0600" }`)).config.api.socketMode, 0o600)
   for (const mode of ['0600', '600', '"0900"', '"rw"']) {
     t.match(await refused(`${smallest}api: { socketMode: ${mode} }`), [/an octal file mode in quotes/], mode)
+  }
+})
+
+t.test('an account is a name or a number, in quotes or not', async (t) => {
+  const { config } = await parse(
+    `${smallest}api: { listen: "unix:/run/a.sock", socketOwner: 1000, socketGroup: app, listeners: [{ listen: "unix:/run/b.sock", allow: [a], owner: "0", group: _x-1.y$ }] }`,
+  )
+  t.match(config.api, {
+    socketOwner: '1000',
+    socketGroup: 'app',
+    listeners: [{ owner: '0', group: '_x-1.y$' }],
+  })
+  for (const owner of ['-1', '1.5', '4294967295', '""', '"01"', '"a b"', '"a:b"', 'true']) {
+    t.match(
+      await refused(`${smallest}api: { listen: "unix:/run/a.sock", socketOwner: ${owner} }`),
+      [/socketOwner: expected the name or the number of an account/],
+      owner,
+    )
   }
 })
 

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import t from 'tap'
 import { startBackend } from '../support/backend.ts'
 import { canaryGuard } from '../support/canary.ts'
-import { run } from '../support/process-child.ts'
+import { eventually } from '../support/e2e-eventually.ts'
+import { run, startChild } from '../support/process-child.ts'
 import { configFile, folderOf, launchSidecar, simpleConfig, token } from '../support/process-sidecar.ts'
 
 const crashes = {
@@ -43,6 +44,30 @@ for (const [what, crash] of Object.entries(crashes)) {
     }
   })
 }
+
+t.test('an error that may be quoted is quoted without a value that is held', async (t) => {
+  const backend = await startBackend(t, { token, secrets: [['db-password', 'CANARY-db-password']] })
+  const preload = join(folderOf(t), 'preload.mjs')
+  // As an error of the operating system looks, which names a path or an address, and here a value in it.
+  writeFileSync(
+    preload,
+    `process.on('SIGUSR2', () => {
+      throw Object.assign(new Error('ENOENT: /run/CANARY-db-password?' + encodeURIComponent('CANARY-db-password')), {
+        code: 'ENOENT', syscall: 'open',
+      })
+    })`,
+  )
+  const child = startChild(t, ['run', '--config', configFile(t, simpleConfig(backend.url))], {
+    env: { AUTH_TOKEN: token },
+    nodeArgs: ['--import', preload],
+  })
+  await eventually('readiness', () => child.stdout.includes('ready: all required secrets are held'))
+  child.signal('SIGUSR2')
+  const { code, stderr } = await child.ended()
+  t.equal(code, 1)
+  t.match(stderr, 'sidekeep: ENOENT: /run/[redacted db-password]?[redacted db-password]\n')
+  t.notMatch(stderr, 'CANARY')
+})
 
 t.test('an error while the configuration is read prints no foreign message either', async (t) => {
   const preload = join(folderOf(t), 'preload.mjs')

@@ -128,7 +128,10 @@ t.test('the door, the limits and the log level change under the connections', as
     }),
   )
   t.match(await stay(), { status: 200, local })
-  t.equal((await sidecar.ask(path)).status, 503, 'a second connection is one too many')
+  const events = get(`${sidecar.api}/v1/events`, { agent: false })
+  t.teardown(() => events.destroy())
+  await once(events, 'response')
+  t.equal((await sidecar.ask(path)).status, 503, 'a second that is worked for is one too many')
   t.match((await sidecar.ask(path)).json(), { code: 'SIDEKEEP_TOO_MANY_CONNECTIONS' })
   await eventually('a debug line', () => sidecar.logged('provider called').length > 0)
 

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, lstatSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { startBackend } from '../support/backend.ts'
@@ -11,6 +11,7 @@ import {
   startReadySidecar,
   token,
 } from '../support/process-sidecar.ts'
+import { failed, startReloaded } from '../support/reloaded-sidecar.ts'
 
 const secrets = [['db-password', 'CANARY-db-password']] as const
 
@@ -75,12 +76,105 @@ t.test('a file that is no socket is never deleted', async (t) => {
   t.equal(readFileSync(path, 'utf8'), 'precious')
 })
 
-t.test('a folder that does not exist is named with what to do', async (t) => {
+t.test('a folder that is missing is made for those who may connect; one above it is not', async (t) => {
   const backend = await startBackend(t, { token, secrets })
-  const path = join(folderOf(t), 'missing', 'api.sock')
-  const config = simpleConfig(backend.url, { api: { listen: `unix:${path}` } })
-  const sidecar = launchSidecar(t, ['--config', configFile(t, config)], { env: { AUTH_TOKEN: token } })
-  const { code, stderr } = await sidecar.child.ended()
+  const folder = join(folderOf(t), 'made')
+  const config = simpleConfig(backend.url, { api: { listen: `unix:${join(folder, 'api.sock')}` } })
+  const sidecar = await startReadySidecar(t, { config })
+  t.equal(lstatSync(folder).mode & 0o777, 0o710, 'the group passes through, nobody but us writes')
+  t.equal((await sidecar.ask('/readyz')).status, 200)
+
+  const nowhere = join(folderOf(t), 'not', 'there', 'api.sock')
+  const lost = launchSidecar(
+    t,
+    ['--config', configFile(t, simpleConfig(backend.url, { api: { listen: `unix:${nowhere}` } }))],
+    { env: { AUTH_TOKEN: token } },
+  )
+  const { code, stderr } = await lost.child.ended()
   t.equal(code, 1)
-  t.match(stderr, 'the folder of the socket does not exist')
+  t.match(stderr, 'the folder of the socket does not exist, nor does the one above it')
+})
+
+t.test('a socket has the group of the configuration, and who is unknown is named', async (t) => {
+  const backend = await startBackend(t, { token, secrets })
+  const path = join(folderOf(t), 'api.sock')
+  // Who is not root can give it to itself only.
+  const [uid, gid] = process.getuid?.() === 0 ? [65_532, 65_533] : [process.getuid?.(), process.getgid?.()]
+  const config = simpleConfig(backend.url, {
+    api: { listen: `unix:${path}`, socketMode: '0620', socketOwner: String(uid), socketGroup: String(gid) },
+  })
+  await startReadySidecar(t, { config })
+  const { mode, ...owner } = lstatSync(path)
+  t.equal(mode & 0o777, 0o620)
+  t.match(owner, { uid, gid })
+
+  const unknown = simpleConfig(backend.url, {
+    api: { listen: `unix:${join(folderOf(t), 's')}`, socketGroup: 'no-such-group' },
+  })
+  const refused = launchSidecar(t, ['--config', configFile(t, unknown)], { env: { AUTH_TOKEN: token } })
+  const { code, stderr } = await refused.child.ended()
+  t.equal(code, 1)
+  t.match(stderr, /there is no group no-such-group here. Name one of \/etc\/group.*api\.socketGroup/)
+})
+
+t.test('owner and group change while the socket is open; who is unknown changes nothing', async (t) => {
+  const backend = await startBackend(t, { token, secrets })
+  const path = join(folderOf(t), 'api.sock')
+  const given = (api: object): object =>
+    simpleConfig(backend.url, { api: { listen: `unix:${path}`, ...api } })
+  const { sidecar, change } = await startReloaded(t, given({}))
+  const before = lstatSync(path)
+  // Who is not root can give it to itself only.
+  const [uid, gid] = process.getuid?.() === 0 ? [65_532, 65_533] : [before.uid, before.gid]
+  await change(given({ socketOwner: String(uid), socketGroup: String(gid), socketMode: '0600' }))
+  t.match(lstatSync(path), { uid, gid, ino: before.ino })
+  t.equal(lstatSync(path).mode & 0o777, 0o600)
+  const line = await change(given({ socketOwner: 'no-such-user' }), failed)
+  t.match(line, { err: { message: /there is no user no-such-user here/ } })
+  t.match(lstatSync(path), { uid, gid })
+  await change(given({}))
+  t.match(lstatSync(path), { uid: before.uid, gid: before.gid, mode: before.mode })
+  t.equal((await sidecar.ask('/readyz')).status, 200)
+})
+
+t.test(
+  'a folder that everybody may write to is refused, or told where the configuration allows it',
+  async (t) => {
+    const backend = await startBackend(t, { token, secrets })
+    const folder = folderOf(t)
+    chmodSync(folder, 0o777)
+    const listen = `unix:${join(folder, 'api.sock')}`
+    const refused = launchSidecar(
+      t,
+      ['--config', configFile(t, simpleConfig(backend.url, { api: { listen } }))],
+      {
+        env: { AUTH_TOKEN: token },
+      },
+    )
+    const { code, stderr } = await refused.child.ended()
+    t.equal(code, 1)
+    t.match(stderr, 'everybody may create or replace files')
+    t.match(stderr, 'api.allowSharedDirectory: true')
+    t.notOk(existsSync(join(folder, 'api.sock')))
+
+    const config = simpleConfig(backend.url, { api: { listen, allowSharedDirectory: true } })
+    const sidecar = await startReadySidecar(t, { config })
+    t.match(
+      sidecar.log.find(({ level }) => level === 'warn'),
+      { listener: 'api', msg: /mount it readOnly in all other containers/i },
+    )
+  },
+)
+
+t.test('what somebody else put at the path meanwhile stays when the sidecar stops', async (t) => {
+  const backend = await startBackend(t, { token, secrets })
+  const path = join(folderOf(t), 'api.sock')
+  const sidecar = await startReadySidecar(t, {
+    config: simpleConfig(backend.url, { api: { listen: `unix:${path}` } }),
+  })
+  unlinkSync(path)
+  writeFileSync(path, 'of somebody else')
+  sidecar.child.signal('SIGTERM')
+  t.match(await sidecar.child.ended(), { code: 0, stderr: '' })
+  t.equal(readFileSync(path, 'utf8'), 'of somebody else')
 })

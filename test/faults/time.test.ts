@@ -27,6 +27,7 @@ const rows: readonly Row[] = [
     begin: ({ backend }) => backend.stop(),
     end: ({ backend }) => backend.start(),
     lasts: (scene) => scene.advance(24 * hour - 5 * minute),
+    judgedAfter: (scene) => scene.advance(hour),
     once: true,
     // What becomes of one that starts meanwhile does not depend on how long it lasts: see connect.test.ts.
     needsPast: true,

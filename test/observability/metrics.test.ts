@@ -34,10 +34,15 @@ t.test('the metrics that dashboards and alerts rely on are there from the first 
     'sidekeep_cache_bytes',
     'sidekeep_api_requests_total',
     'sidekeep_api_request_duration_seconds',
+    'sidekeep_api_refused_total',
+    'sidekeep_connections_cut_total',
     'sidekeep_waiting_requests',
     'sidekeep_event_streams',
     'sidekeep_event_streams_dropped_total',
     'sidekeep_events_total',
+    'sidekeep_audit_lines_total',
+    'sidekeep_audit_failing',
+    'sidekeep_log_redactions_total',
     'sidekeep_config_reload_total',
     'sidekeep_config_last_reload_success_timestamp_seconds',
     'process_cpu_seconds_total',
@@ -136,6 +141,7 @@ t.test(
     await world.get('/random-path-2', { headers: { Host: 'evil.example' } })
     const { request } = await import('../api/support/client.ts')
     await request(world.port, 'PROPFIND', '/x')
+    await request(world.port, 'GET', '/x')
     await request(world.port, 'HEAD', '/livez')
     await request(world.opsPort, 'GET', '/livez')
     const samples = await scrape(world)
@@ -145,7 +151,8 @@ t.test(
     t.equal(count('/v1/secrets/{name}', 'GET', 404), 1)
     t.equal(count('unmatched', 'GET', 404), 1)
     t.equal(count('unmatched', 'GET', 421), 1)
-    t.equal(count('unmatched', 'other', 401), 1)
+    t.equal(count('unmatched', 'other', 405), 1)
+    t.equal(count('unmatched', 'GET', 401), 1)
     t.equal(count('/livez', 'HEAD', 200), 1)
     t.equal(count('/livez', 'GET', 200), 1)
     t.equal(samples.get('sidekeep_api_request_duration_seconds_count{route="/v1/secrets/{name}"}'), 2)

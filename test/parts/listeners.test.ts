@@ -1,23 +1,37 @@
+import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import Fastify from 'fastify'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import type { Config } from '../../src/config/schema.ts'
+import type { Door } from '../../src/parts/doors.ts'
 import type { Served } from '../../src/parts/listener.ts'
 import { Listeners, type ServedProxy } from '../../src/parts/listeners.ts'
+import type { ServedApi } from '../../src/parts/served-api.ts'
 import { parse } from '../config/helpers.ts'
 import { eventually } from '../support/e2e-eventually.ts'
 import { takenPort } from '../support/e2e-taken-port.ts'
+import { folderOf } from '../support/process-sidecar.ts'
 
-type Options = Readonly<Record<string, string>>
+interface Options {
+  readonly api?: string
+  /** Further ones of the api. */
+  readonly further?: readonly string[]
+  readonly ops?: string
+  readonly proxy?: string
+}
 
 /** A configuration with these listeners at these addresses. */
-async function configOf(listeners: Options): Promise<Config> {
-  const sections = Object.entries({ api: '127.0.0.1:0', ...listeners }).map(([name, listen]) => {
-    const upstream = name === 'proxy' ? ', upstream: "http://127.0.0.1:1"' : ''
-    return `${name}: { listen: "${listen}"${upstream} }`
-  })
-  return (await parse(`${sections.join('\n')}\nproviders: {}\n`)).config
+async function configOf({ api = '127.0.0.1:0', further = [], ops, proxy }: Options): Promise<Config> {
+  const listeners = further.map((listen) => ({ listen, allow: ['*'] }))
+  const config = {
+    api: { listen: api, listeners },
+    ...(ops && { ops: { listen: ops } }),
+    ...(proxy && { proxy: { listen: proxy, upstream: 'http://127.0.0.1:1' } }),
+    providers: {},
+  }
+  return (await parse(JSON.stringify(config))).config
 }
 
 interface Rig {
@@ -52,8 +66,19 @@ async function rigOf(t: Test, listeners: Options): Promise<Rig> {
     },
   })
   const config = await configOf(listeners)
-  const make = { api: () => serve('api'), ops: () => serve('ops'), proxy: async () => proxy() }
-  const all = new Listeners(config, config.proxy && proxy(), make, pino({ level: 'silent' }))
+  const make = {
+    api: async ({ place }: Door): Promise<ServedApi> => ({
+      ...serve(place.name),
+      prepare: async ({ place: { name } }) => ({
+        commit: () => void story.push(`commit ${name}`),
+        abandon: async () => void story.push(`abandon ${name}`),
+      }),
+    }),
+    ops: () => serve('ops'),
+    proxy: async () => proxy(),
+  }
+  const all = new Listeners(make, pino({ level: 'silent' }))
+  await all.create(config)
   await all.open()
   await all.openProxy()
   t.teardown(async () => {
@@ -87,7 +112,7 @@ t.test('until it is committed, a change has opened what is new and touched nothi
   t.ok(listeners.areUp)
   t.ok(await accepts(listeners.addresses?.ops))
   t.ok(await accepts(listeners.addresses?.proxy))
-  t.strictSame(story, [])
+  t.strictSame(story, ['commit api'])
 })
 
 t.test('a change that is given up closes what it had opened', async (t) => {
@@ -108,7 +133,7 @@ t.test('where one address cannot be had, those opened before it are closed again
     code: 'SIDEKEEP_LISTEN_FAILED',
     message: /"proxy"/,
   })
-  t.strictSame(story, ['close proxy 3', 'close ops 2'])
+  t.strictSame(story, ['close proxy 3', 'close ops 2', 'abandon api'])
   t.strictSame(listeners.addresses, before)
 })
 
@@ -141,4 +166,58 @@ t.test('an address that the sidecar itself still holds is refused with what to d
     message: /the sidecar itself listens there until the change is done \(ops\.listen\).*restart/s,
   })
   await eventually('nothing to have changed', () => accepts(listeners.addresses?.ops))
+})
+
+t.test(
+  'further addresses of the api come and go, and those that stay are the same wherever they are listed',
+  async (t) => {
+    const [first, second] = [join(folderOf(t), 'first.sock'), join(folderOf(t), 'second.sock')]
+    const { listeners, story, prepare } = await rigOf(t, { further: [`unix:${first}`] })
+    t.match(listeners.addresses, { listeners: [`unix:${first}`] })
+    const both = await prepare({ further: [`unix:${second}`, `unix:${first}`] })
+    t.ok(existsSync(second), 'the new one is open before the change is done')
+    both.commit()
+    t.strictSame(listeners.addresses?.listeners, [`unix:${second}`, `unix:${first}`])
+    t.ok(listeners.areUp)
+    t.strictSame(story, ['commit api', 'commit api.listeners[1]'], 'under the name that it has now')
+    const none = await prepare({})
+    t.ok(existsSync(first) && existsSync(second), 'what goes is open until the change is done')
+    none.commit()
+    await listeners.left()
+    t.notOk(existsSync(first) || existsSync(second))
+    t.equal(listeners.addresses?.listeners, undefined)
+  },
+)
+
+t.test('the main address and a further one change places without closing', async (t) => {
+  const [first, second] = [`unix:${join(folderOf(t), 'a.sock')}`, `unix:${join(folderOf(t), 'b.sock')}`]
+  const { listeners, story, prepare } = await rigOf(t, { api: first, further: [second] })
+  const prepared = await prepare({ api: second, further: [first] })
+  prepared.commit()
+  await listeners.left()
+  t.match(listeners.addresses, { api: second, listeners: [first] })
+  t.strictSame(story, ['commit api', 'commit api.listeners[0]'])
+})
+
+t.test('a further address that cannot be had is named, and leaves everything as it was', async (t) => {
+  const { listeners, story, prepare } = await rigOf(t, {})
+  const port = await takenPort(t)
+  await t.rejects(prepare({ further: ['127.0.0.1:0', `127.0.0.1:${port}`] }), {
+    code: 'SIDEKEEP_LISTEN_FAILED',
+    message: /"api\.listeners\[1\]".*api\.listeners\[1\]\.listen/s,
+  })
+  t.strictSame(story, ['close api.listeners[1] 3', 'close api.listeners[0] 2', 'abandon api'])
+  t.equal(listeners.addresses?.listeners, undefined)
+  t.ok(listeners.areUp)
+})
+
+t.test('before they are made no listener is up', (t) => {
+  const unused = (): never => {
+    throw new Error('made')
+  }
+  const all = new Listeners({ api: unused, ops: unused, proxy: unused }, pino({ level: 'silent' }))
+  t.notOk(all.apiIsOpen)
+  t.notOk(all.areUp)
+  t.equal(all.addresses, undefined)
+  t.end()
 })

@@ -37,6 +37,7 @@ t.test("2. A client's Keep-Alive header is harmless", async (t) => {
 
 const refused = {
   '3. Two Host headers': 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n',
+  '3c. A second Host behind thousands of headers': `GET / HTTP/1.1\r\nHost: a\r\n${'a:\r\n'.repeat(2_100)}Host: b\r\n\r\n`,
   '3b. The same Host twice': 'GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n',
   '4. HTTP/1.0 with Transfer-Encoding': 'POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   '8. A request line of HTTP/2.0': 'GET / HTTP/2.0\r\nHost: a\r\n\r\n',

@@ -1,6 +1,6 @@
 import t from 'tap'
+import { TatTable } from '../../src/limits/tat-table.ts'
 import { Limiter } from '../../src/proxy/limits/limiter.ts'
-import { TatTable } from '../../src/proxy/limits/table.ts'
 import { limitOf, Observed } from './support/proxy.ts'
 
 const capacity = 100

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Config } from '../../src/config/schema.ts'
-import { type Changes, changesBetween, needingRestart } from '../../src/reload/changes.ts'
+import { type Changes, changesBetween, movesListeners, needingRestart } from '../../src/reload/changes.ts'
 import { summaryOf } from '../../src/reload/summary.ts'
 import { parse } from '../config/helpers.ts'
 
@@ -82,6 +82,39 @@ t.test('all else is told by its path, and a section that comes or goes by its na
   const after = await configOf(base.replace('providers:\n  p:', more))
   t.strictSame(changesBetween(before, after)?.options, ['api.hosts', 'ops', 'log.level'])
   t.strictSame(changesBetween(after, before)?.options, ['api.hosts', 'ops', 'log.level'])
+})
+
+t.test('callers, further listeners and the audit are told by their section', async (t) => {
+  const of = (api: string): Promise<Config> => configOf(`${base}${api}`)
+  const caller = (tokens: string) => `api: { callers: { web: { tokens: ${tokens}, allow: [a] } } }\n`
+  const listener = (allow: string) => `api: { listeners: [{ listen: "unix:/w.sock", allow: [${allow}] }] }\n`
+  const none = await of('')
+  const options = (before: Config, after: Config) => changesBetween(before, after)?.options
+  t.strictSame(options(none, await of(caller('[{ env: A }]'))), ['api.callers'])
+  t.strictSame(options(await of(caller('[{ env: A }]')), none), ['api.callers'])
+  t.strictSame(options(await of(caller('[{ env: A }]')), await of(caller('[{ env: A }, { env: B }]'))), [
+    'api.callers',
+  ])
+  t.equal(options(await of(caller('[{ env: A }]')), await of(caller('[{ env: A }]'))), undefined)
+  t.strictSame(options(none, await of(listener('a'))), ['api.listeners'])
+  t.strictSame(options(await of(listener('a')), await of(listener('b'))), ['api.listeners'])
+  t.strictSame(options(none, await of('audit: { stdout: true }\n')), ['audit'])
+  t.strictSame(options(await of('audit: { file: /a }\n'), await of('audit: { file: /b }\n')), ['audit.file'])
+})
+
+t.test('a change may move a listener where an address, a listener or HTTPS changes', async (t) => {
+  const moves = (...options: string[]): boolean => movesListeners({ secrets: none, providers: none, options })
+  for (const option of [
+    'api.listen',
+    'ops.listen',
+    'proxy.listen',
+    'ops',
+    'proxy',
+    'api.listeners',
+    'api.tls',
+  ])
+    t.ok(moves('log.level', option), option)
+  t.notOk(moves('api.callers', 'api.hosts', 'audit', 'audit.file', 'proxy.limits'))
 })
 
 t.test('only the format of the log waits for the next start', async (t) => {

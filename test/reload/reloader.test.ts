@@ -3,8 +3,8 @@ import { pino } from 'pino'
 import t from 'tap'
 import type { Loaded } from '../../src/config/load.ts'
 import { ConfigError } from '../../src/config/load.ts'
+import { FileWatch } from '../../src/file-watch.ts'
 import type { ReloadOutcome } from '../../src/observability/metrics-state.ts'
-import { FileWatch } from '../../src/reload/file-watch.ts'
 import { type Applied, Reloader } from '../../src/reload/reloader.ts'
 import { parse, refusal, smallest } from '../config/helpers.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'
@@ -22,6 +22,8 @@ interface Rig {
   readonly clock: VirtualClock
   /** What the file holds; an error where it cannot be read. */
   text: string | ConfigError
+  /** Where tokens of callers come from. */
+  readonly env: NodeJS.ProcessEnv
   apply: (loaded: Loaded) => Promise<Applied>
   readonly applied: Loaded[]
   readonly outcomes: ReloadOutcome[]
@@ -40,7 +42,7 @@ function rigOf(options: { file?: false } = {}): Rig {
   )
   const judge = async (text: string | ConfigError): Promise<Loaded | ConfigError> => {
     if (text instanceof ConfigError) return text
-    return await parse(text).catch((error) => {
+    return await parse(text, rig.env).catch((error) => {
       if (error instanceof ConfigError) return error
       throw error
     })
@@ -48,6 +50,7 @@ function rigOf(options: { file?: false } = {}): Rig {
   const rig: Rig = {
     clock,
     text: smallest,
+    env: {},
     apply: async () => changes,
     applied: [],
     outcomes: [],
@@ -114,6 +117,20 @@ t.test('a file that is caught half written is not told of', async (t) => {
   rig.reloader.look()
   await settle()
   rig.text = other
+  await rig.clock.advance(250)
+  t.strictSame(rig.outcomes, ['applied'])
+  t.equal(rig.lines().filter(({ level }) => level === 'error').length, 0)
+})
+
+t.test('a token that is caught half written is not told of either', async (t) => {
+  const rig = rigOf()
+  const token = 'CANARY-web-token-0123456789abcdef'
+  rig.env.T = token.slice(0, 20)
+  rig.text = `${smallest}api: { callers: { web: { tokens: [{ env: T }], allow: [a] } } }\n`
+  rig.reloader.look()
+  await settle()
+  t.strictSame(rig.outcomes, [])
+  rig.env.T = token
   await rig.clock.advance(250)
   t.strictSame(rig.outcomes, ['applied'])
   t.equal(rig.lines().filter(({ level }) => level === 'error').length, 0)

@@ -27,6 +27,8 @@ t.test('one call serves all secrets of the provider, declared and discovered', a
   t.equal(see('x/2'), 'fresh CANARY-x2')
   t.equal(see('unasked'), 'not-found')
   t.equal(cache.statuses().filter(({ declared }) => !declared).length, 2)
+  const ofX = cache.statuses((name) => name.startsWith('x/')).map(({ name }) => name)
+  t.strictSame(ofX, ['x/1', 'x/2'], 'only what somebody wants to hear of')
   await clock.advance(hour)
   t.equal(backend.calls.length, 2 + Math.floor((hour - 0.459 * minute) / (0.9 * minute)))
   t.equal(backend.mostUnderWay, 1)

@@ -4,7 +4,7 @@ import { inspect } from 'node:util'
 import type { Test } from 'tap'
 import { traceOfCanary } from './canary-trace.ts'
 
-export { canaryMarker, traceOfCanary } from './canary-trace.ts'
+export { canaryMarker, traceOf, traceOfCanary } from './canary-trace.ts'
 
 /**
  * Holds the outputs of a test against the canaries in it. Create it first in a test: teardowns run last to first, so

@@ -1,5 +1,5 @@
 import type { Test } from 'tap'
-import { SecretCache } from '../../src/secrets/cache.ts'
+import { type OnValue, SecretCache } from '../../src/secrets/cache.ts'
 import type { Clock, Random } from '../../src/secrets/clock.ts'
 import type { Provider } from '../../src/secrets/provider.ts'
 import type { Reading } from '../../src/secrets/reading.ts'
@@ -33,6 +33,7 @@ export interface RigOptions<C extends Clock = Clock> {
   readonly limits?: Partial<CallLimits>
   /** Told beside the refresher of what is evicted. */
   readonly onEvicted?: (match: Match) => void
+  readonly onValue?: OnValue
 }
 
 /** The heart as the composition root puts it together, on a virtual clock. */
@@ -71,6 +72,7 @@ export function createRig<C extends Clock>(t: Pick<Test, 'teardown'>, options: R
       options.onEvicted?.(match)
       refresher.forget(match)
     },
+    ...(options.onValue === undefined ? {} : { onValue: options.onValue }),
   })
   const refresher = new Refresher({ rules, cache, sources, clock, random, observer: events })
   const stop = async (): Promise<void> => {

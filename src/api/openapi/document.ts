@@ -1,34 +1,20 @@
 import swagger from '@fastify/swagger'
 import type { FastifySchema } from 'fastify'
 import Fastify from 'fastify'
+import type { Access } from '../../access/access.ts'
 import type { ErrorCode } from '../../errors.ts'
 import { errorTable } from '../../errors.ts'
-import { problemUrn } from '../../problem.ts'
 import type { Route } from '../routes/route.ts'
 import type { Answer } from './operations.ts'
 import { operations } from './operations.ts'
+import { byStatus, examplesOf, headersFor, problemsOf } from './problems.ts'
 import { namedSchemas, problemJson, refTo } from './schemas.ts'
-
-/** What any route may answer: the parser's errors, and our own. */
-const everywhere: readonly ErrorCode[] = [
-  'SIDEKEEP_REQUEST_INCOMPLETE',
-  'SIDEKEEP_HEADERS_TOO_LARGE',
-  'SIDEKEEP_INTERNAL',
-]
-
-/** What the door answers, in its order. */
-const door: readonly ErrorCode[] = [
-  'SIDEKEEP_TOO_MANY_CONNECTIONS',
-  'SIDEKEEP_REQUEST_TOO_LARGE',
-  'SIDEKEEP_FORWARDED_REQUEST',
-  'SIDEKEEP_BAD_REQUEST',
-  'SIDEKEEP_HOST_NOT_ALLOWED',
-]
+import { security, securitySchemes } from './security.ts'
 
 export interface About {
   readonly version: string
-  /** Whether callers must send X-Sidekeep-Request. */
-  readonly needsHeader: boolean
+  /** What the listener wants of its callers. */
+  readonly wants: Access['wants']
 }
 
 /** The OpenAPI 3.1 document of these routes. A Fastify instance is made for it, asked once, and never listens. */
@@ -48,7 +34,7 @@ export async function renderDocument(routes: readonly Route[], about: About): Pr
       },
       servers: [{ url: 'http://127.0.0.1:7575', description: 'The default of api.listen' }],
       tags: [{ name: 'secrets' }, { name: 'health' }, { name: 'meta' }],
-      components: about.needsHeader ? { securitySchemes: { requestHeader } } : {},
+      components: securitySchemes(about.wants),
     },
     refResolver: {
       buildLocalReference: (schema, _base, _fragment, place) => String(schema.$id ?? `def-${place}`),
@@ -72,23 +58,15 @@ export async function renderDocument(routes: readonly Route[], about: About): Pr
   return document
 }
 
-const requestHeader = {
-  type: 'apiKey',
-  in: 'header',
-  name: 'X-Sidekeep-Request',
-  description: 'Always `true`. Proves that the caller can set headers, which a forged request cannot.',
-} as const
-
 function schemaOf(route: Route, about: About): FastifySchema {
   const operation = operations[route.id]
-  const guarded = !route.skipsDoor
   const headers = Object.entries(operation.headers ?? {})
   return {
     operationId: route.id,
     summary: operation.summary,
     ...(operation.description === undefined ? {} : { description: operation.description }),
     tags: [operation.tag],
-    ...(guarded && about.needsHeader ? { security: [{ requestHeader: [] }] } : {}),
+    ...(route.skipsDoor ? {} : security(about.wants)),
     ...(operation.path === undefined ? {} : { params: objectOf(pathParameters(operation.path), true) }),
     ...(Object.keys(route.query).length === 0 ? {} : { querystring: objectOf(route.query, false) }),
     ...(headers.length === 0
@@ -102,7 +80,7 @@ function schemaOf(route: Route, about: About): FastifySchema {
     ...(operation.body === undefined
       ? {}
       : { body: { ...operation.body.schema, examples: [operation.body.example] } }),
-    response: responses(operation.answers, problemsOf(route, about)),
+    response: responses(operation.answers, problemsOf(route, about.wants)),
   }
 }
 
@@ -121,13 +99,6 @@ function objectOf(properties: Readonly<Record<string, object>>, required: boolea
   return { type: 'object', properties, ...(required ? { required: Object.keys(properties) } : {}) }
 }
 
-function problemsOf(route: Route, about: About): Set<ErrorCode> {
-  const atDoor = route.skipsDoor
-    ? []
-    : [...door, ...(about.needsHeader ? (['SIDEKEEP_HEADER_REQUIRED'] as const) : [])]
-  return new Set([...atDoor, ...route.problems, ...everywhere])
-}
-
 function responses(
   answers: Readonly<Record<number, Answer>>,
   problems: ReadonlySet<ErrorCode>,
@@ -144,6 +115,7 @@ function responses(
   for (const [status, codes] of byStatus(problems)) {
     const said = codes.map((code) => `\`${code}\`: ${errorTable[code].title}.`).join(' ')
     const before = made[status]
+    const headers = headersFor(status, codes)
     made[status] = {
       ...before,
       description: before === undefined ? said : `${before.description} ${said}`,
@@ -151,9 +123,7 @@ function responses(
         ...before?.content,
         [problemJson]: { schema: refTo('Problem'), examples: examplesOf(codes) },
       },
-      ...(codes.some(tellsWhen)
-        ? { headers: headersOf({ 'Retry-After': 'When to ask again, in whole seconds.' }) }
-        : {}),
+      ...(Object.keys(headers).length === 0 ? {} : { headers: headersOf(headers) }),
     }
   }
   return made
@@ -162,39 +132,5 @@ function responses(
 function headersOf(headers: Readonly<Record<string, string>>): object {
   return Object.fromEntries(
     Object.entries(headers).map(([name, description]) => [name, { type: 'string', description }]),
-  )
-}
-
-function byStatus(codes: ReadonlySet<ErrorCode>): Map<number, ErrorCode[]> {
-  const grouped = new Map<number, ErrorCode[]>()
-  for (const code of codes) {
-    const status = errorTable[code].status ?? 500
-    grouped.set(status, [...(grouped.get(status) ?? []), code])
-  }
-  return grouped
-}
-
-/** The errors that carry Retry-After. */
-function tellsWhen(code: ErrorCode): boolean {
-  return [
-    'SIDEKEEP_SECRET_NOT_LOADED',
-    'SIDEKEEP_SECRET_EXPIRED',
-    'SIDEKEEP_RATE_LIMITED',
-    'SIDEKEEP_REFRESH_THROTTLED',
-    'SIDEKEEP_TOO_MANY_CONNECTIONS',
-    'SIDEKEEP_TOO_MANY_WAITERS',
-    'SIDEKEEP_TOO_MANY_EVENT_STREAMS',
-  ].includes(code)
-}
-
-function examplesOf(codes: readonly ErrorCode[]): Record<string, { value: object }> {
-  return Object.fromEntries(
-    codes.map((code) => {
-      const { title, status = 500, message } = errorTable[code]
-      return [
-        code,
-        { value: { type: problemUrn(code), title, status, detail: message.replaceAll('%s', '…'), code } },
-      ]
-    }),
   )
 }

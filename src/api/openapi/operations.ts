@@ -51,6 +51,7 @@ const bytes = { type: 'string', description: "Exactly the value's bytes." }
 export const operations: Readonly<Record<OperationId, Operation>> = {
   listSecrets: {
     summary: 'Lists what is declared or held, without values',
+    description: 'Of that, what the caller may know of. Takes the right `list`.',
     tag: 'secrets',
     answers: {
       200: {
@@ -72,7 +73,7 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
   getSecret: {
     summary: 'Gets a value',
     description:
-      'From memory: no backend is asked, except for the first fetch of a secret that a pattern covers, and with `refresh`. Without `format` the header Accept chooses the form, JSON where it has no preference. With `wait` it is answered when there is another version than `If-None-Match` names, at the deadline with what a plain read gets; so is a secret that is not loaded or expired.',
+      'From memory: no backend is asked, except for the first fetch of a secret that a pattern covers, and with `refresh`. Without `format` the header Accept chooses the form, JSON where it has no preference. With `wait` it is answered when there is another version than `If-None-Match` names, at the deadline with what a plain read gets; so is a secret that is not loaded or expired. Takes the right `read`; to wait takes `watch` too (a preference of whoever has not is passed over), `refresh` takes `refresh`.',
     tag: 'secrets',
     path: namePath,
     headers: {
@@ -100,7 +101,7 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
   refreshSecret: {
     summary: 'Fetches one secret now',
     description:
-      'Joins a fetch that is under way. A failure leaves what is held as it is. A body is ignored.',
+      'Joins a fetch that is under way. A failure leaves what is held as it is. A body is ignored. Takes the right `refresh`.',
     tag: 'secrets',
     path: namePath,
     answers: {
@@ -114,7 +115,8 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
   },
   refreshSecrets: {
     summary: 'Fetches everything now',
-    description: 'Everything that is declared or held. A body is ignored.',
+    description:
+      'Everything that is declared or held and the caller may know of. A body is ignored. Takes the right `refresh`.',
     tag: 'secrets',
     answers: {
       200: {
@@ -136,7 +138,7 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
   rejectSecret: {
     summary: 'Says that a backend refused this version',
     description:
-      'Where it is the version held, the secret is fetched again now, once for all who say so; else the newer version is held already. A failure leaves what is held as it is.',
+      'Where it is the version held, the secret is fetched again now, once for all who say so; else the newer version is held already. A failure leaves what is held as it is. Takes the right `refresh`.',
     tag: 'secrets',
     path: namePath,
     body: { schema: refTo('Rejection'), example: { version: '7' } },
@@ -149,6 +151,7 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
   },
   explainSecret: {
     summary: 'Says why a secret is as it is, and what happens next',
+    description: 'Takes the right `list`.',
     tag: 'secrets',
     path: namePath,
     answers: {
@@ -161,7 +164,7 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
   watchEvents: {
     summary: 'Streams what happens to secrets',
     description:
-      'Server-sent events: `rotated`, `stale`, `recovered`, `expired`, `gone`, never a value. `reset` says that what was missed cannot be told: read everything again. A comment comes at once and every 15 s. A reader that takes nothing while more than 64 KiB wait for it is cut off.',
+      'Server-sent events: `rotated`, `stale`, `recovered`, `expired`, `gone`, never a value. `reset` says that what was missed cannot be told: read everything again. A comment comes at once and every 15 s. A reader that takes nothing while more than 64 KiB wait for it is cut off. Only of secrets that the caller may know of; when it is no longer let in as it was, the stream ends. Takes the right `watch`.',
     tag: 'secrets',
     headers: { 'Last-Event-ID': 'The id of the last event that was seen; what came after it comes first.' },
     answers: {
@@ -182,6 +185,7 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
   ...probeOperations('ready', 'readyCheck', 'Required secrets are held, listeners up, not shutting down'),
   getMetrics: {
     summary: 'Metrics for Prometheus',
+    description: 'For whoever may know of all secrets, since they name them. Takes the right `list`.',
     tag: 'meta',
     answers: {
       200: {

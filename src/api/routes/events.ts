@@ -1,7 +1,8 @@
+import { callerOf } from '../asking.ts'
 import type { EventStreams } from '../event-streams.ts'
 import { nameFilter } from '../name-filter.ts'
 import { parseQuery } from '../query.ts'
-import { send } from '../respond.ts'
+import { beginRecorded, send } from '../respond.ts'
 import type { Route } from './route.ts'
 
 const query = {
@@ -33,6 +34,8 @@ export function eventsRoute(streams: EventStreams): Route {
     url: '/v1/events',
     path: '/v1/events',
     skipsDoor: false,
+    right: 'watch',
+    action: 'watch',
     query,
     problems: ['SIDEKEEP_BAD_REQUEST', 'SIDEKEEP_TOO_MANY_EVENT_STREAMS', 'SIDEKEEP_SHUTTING_DOWN'],
     closing: () => streams.close(),
@@ -43,14 +46,23 @@ export function eventsRoute(streams: EventStreams): Route {
         send(request, reply, 200, [...headers])
         return
       }
-      streams.admit()
+      streams.admit(callerOf(request))
       const lastEventId = request.headers['last-event-id']
-      reply.hijack()
-      reply.raw.writeHead(200, [...headers])
-      // Counted as it begins: what comes later is no time that the answer took.
-      const { clock } = request.server.exchange
-      request.meter?.count(request.method, 200, clock.now() - request.startedAt)
-      streams.open(request, reply.raw, wants, typeof lastEventId === 'string' ? lastEventId : undefined)
+      beginRecorded(request, reply, 200, () => {
+        // Asked again: it may have had to wait until it was recorded.
+        const caller = callerOf(request)
+        streams.admit(caller)
+        reply.hijack()
+        reply.raw.writeHead(200, [...headers])
+        // Counted as it begins: what comes later is no time that the answer took.
+        const { clock } = request.server.exchange
+        request.meter?.count(request.method, 200, clock.now() - request.startedAt)
+        streams.open(request, reply.raw, {
+          caller,
+          wants,
+          lastEventId: typeof lastEventId === 'string' ? lastEventId : undefined,
+        })
+      })
     },
   }
 }

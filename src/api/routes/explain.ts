@@ -1,6 +1,7 @@
 import { explained } from '../explained.ts'
 import type { SecretRefresher } from '../ports.ts'
 import { parseQuery } from '../query.ts'
+import { tell } from '../recording.ts'
 import { notNamed } from '../refusals.ts'
 import { sendJson } from '../respond.ts'
 import type { Waiters } from '../waiters.ts'
@@ -14,6 +15,9 @@ export function explainSecretRoute(refresher: Pick<SecretRefresher, 'explain'>, 
     url: '/v1/explain/*',
     path: '/v1/explain/{name}',
     skipsDoor: false,
+    right: 'list',
+    namesSecret: true,
+    action: 'explain',
     query: {},
     problems: ['SIDEKEEP_BAD_REQUEST', 'SIDEKEEP_SECRET_NOT_FOUND'],
     handle(request, reply) {
@@ -21,6 +25,8 @@ export function explainSecretRoute(refresher: Pick<SecretRefresher, 'explain'>, 
       const name = request.params['*'] ?? ''
       const explanation = refresher.explain(name)
       if (explanation === undefined) throw notNamed(name)
+      const { version, state } = explanation
+      tell(request, { version, state: state === 'undiscovered' ? undefined : state })
       sendJson(request, reply, explained(explanation, waiters.waitingFor(name)))
     },
   }

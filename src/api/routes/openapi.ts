@@ -1,3 +1,4 @@
+import type { Access } from '../../access/access.ts'
 import { parseQuery } from '../query.ts'
 import { sendText } from '../respond.ts'
 import type { Route } from './route.ts'
@@ -10,7 +11,7 @@ import type { Route } from './route.ts'
  */
 export function openApiRoute(
   routes: readonly Route[],
-  about: () => { readonly version: string; readonly needsHeader: boolean },
+  about: () => { readonly version: string; readonly wants: Access['wants'] },
 ): Route {
   let document: Promise<string> | undefined
   let madeWith = about()
@@ -25,7 +26,7 @@ export function openApiRoute(
     async handle(request, reply) {
       parseQuery({}, request.query)
       const now = about()
-      if (now.needsHeader !== madeWith.needsHeader) document = undefined
+      if (now.wants !== madeWith.wants) document = undefined
       madeWith = now
       document ??= import('../openapi/document.ts').then(({ renderDocument }) => renderDocument(routes, now))
       sendText(request, reply, 200, await document, 'application/json; charset=utf-8')

@@ -1,9 +1,11 @@
 import { CodedError } from '../../errors.ts'
 import type { RefreshResult } from '../../secrets/reading.ts'
+import { callerOf } from '../asking.ts'
 import { within } from '../deadline.ts'
 import { itemOf } from '../item.ts'
 import type { ApiDeps } from '../ports.ts'
 import { parseQuery } from '../query.ts'
+import { tell } from '../recording.ts'
 import { refreshRefusal, refreshTimedOut } from '../refusals.ts'
 import { sendJson } from '../respond.ts'
 import type { Route } from './route.ts'
@@ -18,6 +20,9 @@ export function refreshSecretRoute({ cache, refresher, clock, config }: RefreshD
     url: '/v1/refresh/*',
     path: '/v1/refresh/{name}',
     skipsDoor: false,
+    right: 'refresh',
+    namesSecret: true,
+    action: 'refresh',
     query: {},
     problems: [
       'SIDEKEEP_BAD_REQUEST',
@@ -32,10 +37,13 @@ export function refreshSecretRoute({ cache, refresher, clock, config }: RefreshD
       parseQuery({}, request.query)
       const name = request.params['*'] ?? ''
       await request.server.admitRefresh(request, { name, isKnown: cache.status(name) !== undefined })
+      callerOf(request)
       const result = await within(clock, config.refreshTimeout, refresher.refresh(name))
+      callerOf(request)
       if (result === undefined) throw refreshTimedOut(name, `no answer within ${config.refreshTimeout} ms`)
       const refusal = refreshRefusal(name, result)
       if (refusal !== undefined) throw refusal
+      if ('status' in result && result.status !== undefined) tell(request, result.status)
       sendJson(request, reply, outcomeOf(name, result))
     },
   }
@@ -49,12 +57,17 @@ export function refreshAllRoute({ refresher, clock, config }: RefreshDeps): Rout
     url: '/v1/refresh',
     path: '/v1/refresh',
     skipsDoor: false,
+    right: 'refresh',
+    action: 'refresh',
     query: {},
     problems: ['SIDEKEEP_BAD_REQUEST', 'SIDEKEEP_RATE_LIMITED', 'SIDEKEEP_REQUEST_TIMED_OUT'],
     async handle(request, reply) {
       parseQuery({}, request.query)
       await request.server.admitRefresh(request, 'all')
-      const results = await within(clock, config.refreshTimeout, refresher.refreshAll())
+      const caller = callerOf(request)
+      const work = refresher.refreshAll(caller.mayKnowAll ? undefined : (name) => caller.mayKnow(name))
+      const results = await within(clock, config.refreshTimeout, work)
+      callerOf(request)
       if (results === undefined) throw new CodedError('SIDEKEEP_REQUEST_TIMED_OUT', [config.refreshTimeout])
       sendJson(request, reply, { secrets: results.map(({ name, result }) => outcomeOf(name, result)) })
     },

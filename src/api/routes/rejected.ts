@@ -1,6 +1,8 @@
+import { callerOf } from '../asking.ts'
 import { within } from '../deadline.ts'
 import type { ApiDeps } from '../ports.ts'
 import { parseQuery } from '../query.ts'
+import { tell } from '../recording.ts'
 import { fetchRefusal, notFound, refreshTimedOut } from '../refusals.ts'
 import { rejectedVersion } from '../rejection.ts'
 import { sendJson } from '../respond.ts'
@@ -18,6 +20,9 @@ export function rejectSecretRoute(deps: Pick<ApiDeps, 'cache' | 'refresher' | 'c
     url: '/v1/rejected/*',
     path: '/v1/rejected/{name}',
     skipsDoor: false,
+    right: 'refresh',
+    namesSecret: true,
+    action: 'rejected',
     query: {},
     takesJson: true,
     problems: [
@@ -35,10 +40,14 @@ export function rejectSecretRoute(deps: Pick<ApiDeps, 'cache' | 'refresher' | 'c
       const name = request.params['*'] ?? ''
       const { refreshTimeout } = deps.config
       await request.server.admitRefresh(request, { name, isKnown: cache.status(name) !== undefined })
+      // The body may have been long in coming.
+      callerOf(request)
       const result = await within(clock, refreshTimeout, refresher.rejected(name, version))
+      callerOf(request)
       if (result === undefined) throw refreshTimedOut(name, `no answer within ${refreshTimeout} ms`)
       if (result.outcome === 'not-found') throw notFound(name)
       if (result.outcome === 'failed') throw fetchRefusal(name, result.error)
+      tell(request, { version: result.version, state: undefined })
       sendJson(request, reply, { version: result.version, changed: result.changed })
     },
   }

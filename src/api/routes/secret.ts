@@ -2,6 +2,7 @@ import { durationPattern } from '../../config/quantities.ts'
 import { CodedError } from '../../errors.ts'
 import type { Reading } from '../../secrets/reading.ts'
 import { wantsFetch } from '../../secrets/reading.ts'
+import { callerOf, demandRight } from '../asking.ts'
 import { within } from '../deadline.ts'
 import { negotiate } from '../negotiate.ts'
 import type { ApiDeps } from '../ports.ts'
@@ -45,16 +46,20 @@ export function secretRoute(deps: SecretDeps, waiters: Waiters): Route {
   const { cache, refresher, metrics, clock } = deps
   const waitingReads = new WaitingReads(deps, waiters)
 
-  async function demanded(name: string): Promise<Reading> {
+  async function demanded(request: ApiRequest, name: string): Promise<Reading> {
     metrics.cacheRead('miss')
-    return await refresher.demand(name, deps.config.demandTimeout)
+    const reading = await refresher.demand(name, deps.config.demandTimeout)
+    callerOf(request)
+    return reading
   }
 
   async function refreshed(request: ApiRequest, name: string): Promise<Reading> {
     const { refreshTimeout } = deps.config
+    demandRight(request, 'refresh')
     metrics.cacheRead('bypass')
     await request.server.admitRefresh(request, { name, isKnown: cache.status(name) !== undefined })
     const result = await within(clock, refreshTimeout, refresher.refresh(name))
+    callerOf(request)
     if (result === undefined) throw refreshTimedOut(name, `no answer within ${refreshTimeout} ms`)
     const refusal = refreshRefusal(name, result)
     if (refusal !== undefined) throw refusal
@@ -67,6 +72,9 @@ export function secretRoute(deps: SecretDeps, waiters: Waiters): Route {
     url: '/v1/secrets/*',
     path: '/v1/secrets/{name}',
     skipsDoor: false,
+    right: 'read',
+    namesSecret: true,
+    action: 'read',
     query,
     problems: [
       'SIDEKEEP_BAD_REQUEST',
@@ -98,11 +106,14 @@ export function secretRoute(deps: SecretDeps, waiters: Waiters): Route {
       const { prefer } = request.headers
       if (wait !== undefined || prefer !== undefined) {
         const asked = waitAsked(wait, prefer, deps.config)
-        if (asked !== undefined) return waitingReads.answer(request, reply, wanted, asked)
+        if (wait !== undefined) demandRight(request, 'watch')
+        // A preference is only that: whoever may not wait is answered at once (RFC 7240, section 2).
+        if (asked !== undefined && callerOf(request).has('watch'))
+          return waitingReads.answer(request, reply, wanted, asked)
       }
       const reading = cache.read(name)
       if (wantsFetch(reading)) {
-        return demanded(name).then((fetched) => answerSecret(request, reply, wanted, fetched))
+        return demanded(request, name).then((fetched) => answerSecret(request, reply, wanted, fetched))
       }
       metrics.cacheRead(resultOf(reading))
       answerSecret(request, reply, wanted, reading)

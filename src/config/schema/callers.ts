@@ -33,10 +33,10 @@ export const rightsOption = () =>
     },
   )
 
-export const limitOption = (whose: string) =>
+export const limitOption = (whose: string, fallback = 'no limit') =>
   option(z.optional(rate()), {
     description: `How many requests ${whose} may make, on average; as many may come at once. What is beyond is answered 429.`,
-    fallback: 'no limit',
+    fallback,
     example: '200/s',
   })
 
@@ -62,7 +62,7 @@ const caller = section({
     example: ['web/*', 'db-password'],
   }),
   rights: rightsOption(),
-  limit: limitOption('the caller'),
+  limit: limitOption('the caller', '`api.limit`'),
 })
 
 /** Who may ask a listener, by name. */

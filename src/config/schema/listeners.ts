@@ -22,20 +22,33 @@ const hostName = z.codec(
 )
 
 const accountExpected = 'the name or the number of an account, such as app or 1000'
-/** A user or a group as /etc/passwd and /etc/group have it, or its number. */
-const account = () => text(/^(?:[a-z_][a-z0-9_.-]{0,31}\$?|0|[1-9][0-9]{0,9})$/i, accountExpected)
+const largestAccount = 4_294_967_294
+
+/** A user or a group as /etc/passwd and /etc/group have it, or its number: in quotes or not, as YAML invites to. */
+const account = () => {
+  const error = accountExpected
+  const name = text(/^(?:[a-z_][a-z0-9_.-]{0,31}\$?|0|[1-9][0-9]{0,9})$/i, error)
+  const number = z.int({ error }).check(z.minimum(0, { error }), z.maximum(largestAccount, { error }))
+  const schema = z.codec(z.union([number, name], { error }), z.string(), {
+    decode: String,
+    encode: (written) => written,
+  })
+  return schema
+}
 
 const ownerOption = () =>
   option(z.optional(account()), {
     description:
       'Who owns a Unix socket: a user by name or number. To give it away takes the capability CHOWN.',
+    type: 'user name or number',
     fallback: 'the user of the process',
-    example: '1000',
+    example: 1000,
   })
 
 const groupOption = () =>
   option(z.optional(account()), {
     description: 'The group of a Unix socket, by name or number, whose members the mode lets in.',
+    type: 'group name or number',
     fallback: 'the group of the process',
     example: 'app',
   })
@@ -62,10 +75,15 @@ const tls = () =>
       }),
     ),
     {
-      description: 'Serves HTTPS. Needed where the address is not loopback; without use on a Unix socket.',
+      description:
+        'Serves HTTPS. Needed where the address is not loopback, and refused on a Unix socket, where it is of no use.',
+      type: 'mapping',
       fallback: 'plain HTTP',
+      example: { cert: '/etc/sidekeep/tls/tls.crt', key: '/etc/sidekeep/tls/tls.key' },
     },
   )
+
+const callersExample = { web: { tokens: [{ file: '/run/sidekeep/web.token' }], allow: ['web/*'] } }
 
 const accessOption = () => z.prefault(z.enum(['header', 'open']), 'header')
 
@@ -75,7 +93,10 @@ const door = section({
     example: 'unix:/run/sidekeep/worker/api.sock',
   }),
   callers: option(z.optional(callers()), {
-    description: 'Who may ask here, as `api.callers`. Either this or `allow` is to be there.',
+    description:
+      'Who may ask here, as `api.callers`. Either this or `allow` is to be there. No other listener has a caller of the same name.',
+    type: 'mapping of caller name to caller',
+    example: { worker: { tokens: [{ env: 'WORKER_TOKEN' }], allow: ['worker/*'] } },
     fallback: 'whoever can connect',
   }),
   allow: option(z.optional(allow()), {
@@ -86,7 +107,7 @@ const door = section({
     example: ['worker/*'],
   }),
   rights: rightsOption(),
-  limit: limitOption('whoever can connect here'),
+  limit: limitOption('whoever can connect here', '`api.limit`'),
   access: option(accessOption(), {
     description: 'As `api.access`, where there are no callers.',
     example: 'open',
@@ -101,6 +122,15 @@ const door = section({
   tls: tls(),
 })
 
+/** As many containers as a pod may well have. */
+const mostListeners = 64
+
+function furtherListeners() {
+  return z
+    .array(door, { error: 'a list of listeners' })
+    .check(z.maxLength(mostListeners, { error: `a list of at most ${mostListeners} listeners` }))
+}
+
 export type DoorConfig = z.output<typeof door>
 export type TlsConfig = NonNullable<DoorConfig['tls']>
 
@@ -112,15 +142,19 @@ export const api = section({
   }),
   callers: option(z.optional(callers()), {
     description:
-      'Who may ask, each with tokens and the secrets that are meant for it. Without them, whoever can connect may ask for everything, see `access`.',
+      'Who may ask, by a name of your choice, each with tokens and the secrets that are meant for it. Without them, whoever can connect may ask for everything, see `access`.',
+    type: 'mapping of caller name to caller',
+    example: callersExample,
     fallback: 'none: whoever can connect',
   }),
   limit: limitOption(
     'a caller that has no limit of its own, or whoever can connect where there are no callers,',
   ),
-  listeners: option(z.prefault(z.array(door, { error: 'a list of listeners' }), []), {
+  listeners: option(z.prefault(furtherListeners(), []), {
     description:
       'Further addresses of the same API, each with callers or an allow-list of its own: one Unix socket a container, so that the file system decides who reads what.',
+    type: 'list of listeners',
+    example: [{ listen: 'unix:/run/sidekeep/worker/api.sock', allow: ['worker/*'] }],
   }),
   allowRemote: option(z.prefault(flag(), false), {
     description:
@@ -141,7 +175,7 @@ export const api = section({
   }),
   maxConnections: option(z.prefault(count(1, 65_535), 1024), {
     description:
-      'How many connections may be open at once. It bounds memory when a client forgets to reuse them.',
+      'How many connections may be worked for at once. A quarter more are open, at least 64, and of those the ones on which nothing happens give way.',
     example: 256,
   }),
   demandTimeout: option(z.prefault(duration({ min: '1ms', max: '5m' }), '5s'), {

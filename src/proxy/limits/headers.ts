@@ -2,7 +2,7 @@
  * `RateLimit-Policy` and `RateLimit` of the IETF draft (draft-ietf-httpapi-ratelimit-headers-10): lists of structured
  * fields (RFC 9651) whose items are the limits' names. The configuration allows only names that need no escaping.
  */
-import type { Quota } from './gcra.ts'
+import type { Quota } from '../../limits/gcra.ts'
 
 /** `"per-client";q=200;w=2`: at most q requests at once, which w seconds restore. */
 export function policyHeader(limits: readonly { name: string; quota: Quota }[]): string {

@@ -3,10 +3,10 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
 import type { LimitConfig, LimitKey } from '../../config/schema.ts'
 import { CodedError } from '../../errors.ts'
+import { judge, type Quota, quotaOf, type Verdict } from '../../limits/gcra.ts'
+import { defaultCapacity, TatTable } from '../../limits/tat-table.ts'
 import type { ProxyObserver } from '../observer.ts'
-import { judge, type Quota, quotaOf, type Verdict } from './gcra.ts'
 import { policyHeader, rateLimitHeader } from './headers.ts'
-import { defaultCapacity, TatTable } from './table.ts'
 
 /** Whom a request comes from, as limits see it. */
 export interface Source {

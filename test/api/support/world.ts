@@ -5,6 +5,7 @@ import type { Health } from '../../../src/api/health.ts'
 import { createHealth } from '../../../src/api/health.ts'
 import type { ApiConfig, ApiDeps } from '../../../src/api/ports.ts'
 import { createApi, createOps } from '../../../src/api/server.ts'
+import { backlog } from '../../../src/listener/backlog.ts'
 import type { Metrics } from '../../../src/observability/metrics.ts'
 import { createMetrics } from '../../../src/observability/metrics.ts'
 import { SecretCache } from '../../../src/secrets/cache.ts'
@@ -55,6 +56,8 @@ export interface World {
   readonly deps: ApiDeps
   /** What was logged as an error. */
   readonly errors: { err: unknown; message: string }[]
+  /** What was logged as a warning. */
+  readonly warnings: { details: object; message: string }[]
   /** What was logged at debug. */
   readonly debug: string[]
   readonly state: { listenersUp: boolean; shuttingDown: boolean }
@@ -122,6 +125,7 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     shuttingDown: () => state.shuttingDown,
   })
   const errors: World['errors'] = []
+  const warnings: World['warnings'] = []
   const debug: string[] = []
   const deps: ApiDeps = {
     cache,
@@ -133,6 +137,7 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     version: '0.0.0-test',
     log: {
       error: ({ err }, message) => errors.push({ err, message }),
+      warn: (details, message) => warnings.push({ details, message }),
       debug: (details, message) => debug.push(`${message} ${JSON.stringify(details)}`),
     },
     access: withoutCallers('test', () => wanted === 'header'),
@@ -155,8 +160,8 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     refresher.start()
     await settle()
   }
-  await api.listen({ host: '127.0.0.1', port: 0 })
-  await ops.listen({ host: '127.0.0.1', port: 0 })
+  await api.listen({ host: '127.0.0.1', port: 0, backlog })
+  await ops.listen({ host: '127.0.0.1', port: 0, backlog })
   const port = portOf(api)
   const send = (
     method: string,
@@ -177,6 +182,7 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     feed,
     deps,
     errors,
+    warnings,
     debug,
     state,
     configure({ access = wanted, ...config }) {

@@ -1,3 +1,5 @@
+import { callers } from '../../leaks/support/callers.ts'
+import { waitTime } from '../../leaks/support/questions.ts'
 import type { ServerCertificate } from '../../support/certificates.ts'
 
 /** `list`: one URL has all secrets. `keys`: each secret has its own. */
@@ -15,6 +17,12 @@ export const hostName = 'backend.sidekeep.test'
 /** Of lengths that nothing else has, so that the clock can tell them apart; near the defaults. In milliseconds. */
 export const callTimeout = 4_999
 export const demandTimeout = 5_003
+export const refreshTimeout = 9_973
+/** The first answer to a wrong token comes after this. */
+const slowedBy = 100
+
+/** For how long callers may be kept waiting by the clock: what they wait for is not about to come by itself. */
+export const callersWait = [demandTimeout, refreshTimeout, waitTime, slowedBy] as const
 
 export interface SceneOptions {
   readonly mode: Mode
@@ -27,11 +35,13 @@ export interface SceneOptions {
   /** As in the configuration, where they are not the defaults. */
   readonly refresh?: string | undefined
   readonly maxConcurrentCalls?: number | undefined
+  /** Every kind of listener and the audit are there, so that all outputs are. */
+  readonly hasAllOutputs?: boolean | undefined
 }
 
 /** The configuration of the sidecar in a scene, as a file would have it. */
 export function configurationOf(
-  { mode, ca, tls, refresh, maxConcurrentCalls }: SceneOptions,
+  { mode, ca, tls, refresh, maxConcurrentCalls, hasAllOutputs }: SceneOptions,
   port: number,
 ): object {
   const scheme = tls === undefined ? 'http' : 'https'
@@ -39,7 +49,13 @@ export function configurationOf(
   const provider = 'platform'
   const rule = { provider, ...(refresh === undefined ? {} : { refresh }) }
   return {
-    api: { listen: '127.0.0.1:0', demandTimeout: `${demandTimeout}ms` },
+    api: {
+      listen: '127.0.0.1:0',
+      demandTimeout: `${demandTimeout}ms`,
+      refreshTimeout: `${refreshTimeout}ms`,
+      ...(hasAllOutputs && { listeners: [{ listen: '127.0.0.1:0', callers }] }),
+    },
+    ...(hasAllOutputs && furtherOutputs),
     providers: {
       [provider]: {
         type: 'http',
@@ -56,4 +72,16 @@ export function configurationOf(
       'new/*': rule,
     },
   }
+}
+
+const furtherOutputs = {
+  ops: { listen: '127.0.0.1:0' },
+  // Nobody listens there: what the proxy says by itself is what is looked at.
+  proxy: {
+    listen: '127.0.0.1:0',
+    upstream: 'http://127.0.0.1:1',
+    limits: [{ name: 'one', key: 'header:X-Api-Key', rate: '1/h', burst: 2 }],
+  },
+  // Among the lines of the log, so that the matcher of the log sees them too.
+  audit: { stdout: true },
 }

@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import type { Mode } from './configuration.ts'
 import { observe } from './observe.ts'
+import { judgeOutputs } from './outputs.ts'
 import { type Expected, type Observed, type Row, usual } from './row.ts'
 import { type Results, render, sectionOf, writeSection } from './table.ts'
 
@@ -9,7 +10,8 @@ const writes = process.env.SIDEKEEP_WRITE_RELIABILITY === '1'
 
 /**
  * Runs each fault, holds what is seen against what the row expects, and the whole against the table of that name in
- * docs/reliability.md: the page says what was observed, or the test fails.
+ * docs/reliability.md: the page says what was observed, or the test fails. Under each fault all outputs are seen, and none
+ * may carry a value or a credential.
  */
 export async function faultMatrix(t: Test, name: string, rows: readonly Row[]): Promise<void> {
   const seen: [Row, Results][] = []
@@ -21,6 +23,7 @@ export async function faultMatrix(t: Test, name: string, rows: readonly Row[]): 
         const observed = await observe(t, row, mode)
         judge(t, observed, row.expected, mode)
         results.set(mode, observed)
+        await judgeOutputs(t, row, mode)
       })
     }
     seen.push([row, results])

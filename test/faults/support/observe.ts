@@ -2,8 +2,9 @@ import type { Test } from 'tap'
 import { traceOfCanary } from '../../support/canary-trace.ts'
 import type { HttpAnswer } from '../../support/e2e-http.ts'
 import { held, type Mode, never } from './configuration.ts'
-import { hour, minute, type Observed, type Row } from './row.ts'
-import { createScene, type Scene } from './scene.ts'
+import { begin, end, inScene, lasts } from './phases.ts'
+import { hour, type Observed, type Row } from './row.ts'
+import type { Scene } from './scene.ts'
 
 /** Jitter in the middle of its range, and as long as it can be: the waits of the second are the longest that there are. */
 const typical = (): number => 0.5
@@ -19,7 +20,7 @@ const endings: Record<Mode, number> = { list: 2, keys: 7 }
 
 /** Runs one fault against one kind of provider, three times over, and says what was seen. */
 export async function observe(t: Test, row: Row, mode: Mode): Promise<Observed> {
-  const during = await inScene(t, row, mode, typical, async (scene, t) => {
+  const during = await inScene(t, row, mode, { random: typical }, async (scene, t) => {
     await scene.start(t)
     const { log } = scene
     const [lines, calls] = [log.length, scene.calls]
@@ -39,7 +40,7 @@ export async function observe(t: Test, row: Row, mode: Mode): Promise<Observed> 
     return { ...answers, calls: spent, log: said, typicalMs }
   })
 
-  const worstMs = await inScene(t, row, mode, longest, async (scene, t) => {
+  const worstMs = await inScene(t, row, mode, { random: longest }, async (scene, t) => {
     await scene.start(t)
     let worst = 0
     for (let ending = 1; ending <= (row.once ? 1 : endings[mode]); ending++) {
@@ -58,7 +59,7 @@ export async function observe(t: Test, row: Row, mode: Mode): Promise<Observed> 
 
 /** What becomes of a sidecar that starts while the fault lasts. */
 async function observeStart(t: Test, row: Row, mode: Mode): Promise<Observed['start']> {
-  return await inScene(t, row, mode, longest, async (scene, t) => {
+  return await inScene(t, row, mode, { random: longest }, async (scene, t) => {
     await begin(scene, row, t)
     await scene.start(t)
     await lasts(scene, row)
@@ -71,41 +72,6 @@ async function observeStart(t: Test, row: Row, mode: Mode): Promise<Observed['st
     if (readyMs === undefined) throw new Error(`${row.id}: not ready within ${patience} ms`)
     return { held: heldThen, ready, readyMs }
   })
-}
-
-async function inScene<T>(
-  t: Test,
-  row: Row,
-  mode: Mode,
-  random: () => number,
-  run: (scene: Scene, t: Test) => Promise<T>,
-): Promise<T> {
-  const result = Promise.withResolvers<T>()
-  // A failure is one of this test: without the observation there is nothing to go on with.
-  await t.test(`with jitter ${random()}`, async (t) => {
-    const scene = await createScene(t, { mode, random, ...row.scene?.(t) })
-    result.resolve(await run(scene, t))
-    for (const check of scene.checks) check(t)
-  })
-  result.reject(new Error('nothing could be observed: see the test before'))
-  return await result.promise
-}
-
-async function begin(scene: Scene, row: Row, t: Test): Promise<void> {
-  // At the backend from now on, so that a list that was read before does not have it.
-  if (!scene.backend.secrets.has(never)) scene.rotate(never, 1)
-  await row.begin(scene, t)
-  await scene.settled()
-}
-
-async function lasts(scene: Scene, row: Row): Promise<void> {
-  if (row.lasts === undefined) await scene.advance(10 * minute)
-  else await row.lasts(scene)
-}
-
-async function end(scene: Scene, row: Row): Promise<void> {
-  if (row.end === undefined) scene.backend.handler = undefined
-  else await row.end(scene)
 }
 
 /** Ends the fault, and gives the secret another version in the same moment. Milliseconds until a caller gets it, fresh. */

@@ -19,6 +19,8 @@ export interface Row {
   readonly end?: (scene: Scene) => void | Promise<void>
   /** Moves the clock on for as long as the fault lasts. Default: 10 min. */
   readonly lasts?: (scene: Scene) => Promise<void>
+  /** How long before all outputs are judged, where waiting for longer brings none that are new. Default: as `lasts`. */
+  readonly judgedAfter?: (scene: Scene) => Promise<void>
   /** It lasts for so long and no longer: for the worst case it is not prolonged until a further call has failed. */
   readonly isBrief?: boolean
   /** It cannot be made a second time in the same scene. */

@@ -4,14 +4,15 @@ import { setImmediate as macrotask } from 'node:timers/promises'
 import type { Test } from 'tap'
 import { parseConfig } from '../../../src/config/load.ts'
 import { createLog } from '../../../src/observability/log.ts'
-import { Sidecar } from '../../../src/sidecar.ts'
+import { type Addresses, Sidecar } from '../../../src/sidecar.ts'
+import { tokenVariables } from '../../leaks/support/callers.ts'
 import { Backend, type BackendItem } from '../../support/backend.ts'
-import { ask, type HttpAnswer } from '../../support/e2e-http.ts'
+import { type Ask, ask, type HttpAnswer } from '../../support/e2e-http.ts'
 import { WatchedClock } from './clock.ts'
 import {
+  callersWait,
   callTimeout,
   configurationOf,
-  demandTimeout,
   held,
   hostName,
   type Mode,
@@ -43,18 +44,18 @@ export class Scene {
   readonly peers: Backend[] = []
   /** What a fault wants to have held true, beside what is observed of each; called when all is over. */
   readonly checks: ((t: Test) => void)[] = []
-  /** Lines of the log, as they came. */
+  /** Lines of the log, and of the audit where there is one, as they came. */
   readonly log: string[] = []
   readonly #options: SceneOptions
   readonly #held = new Set<Socket>()
-  #sidecar: { readonly sidecar: Sidecar; readonly address: string } | undefined
+  #sidecar: Sidecar | undefined
   #wake = (): void => {}
 
   constructor(options: SceneOptions, names: Names) {
     this.#options = options
     this.mode = options.mode
     this.names = names
-    this.clock = new WatchedClock([callTimeout, demandTimeout], () => this.#wake())
+    this.clock = new WatchedClock([callTimeout, ...callersWait], () => this.#wake())
     const secrets = [held, ...others].map((name) => [name, itemOf(name, 1)] as const)
     this.backend = new Backend({ secrets, ...(options.tls === undefined ? {} : { tls: options.tls }) })
   }
@@ -73,24 +74,37 @@ export class Scene {
   async start(t: Test): Promise<void> {
     const { config } = await parseConfig(JSON.stringify(configurationOf(this.#options, this.backend.port)), {
       file: 'test',
-      env: {},
+      env: tokenVariables,
     })
     const destination = { write: (line: string) => void this.log.push(line) }
-    const log = await createLog({ level: 'info', format: 'json', destination })
+    const log = await createLog({ level: 'trace', format: 'json', destination })
     const { random } = this.#options
     const sidecar = await Sidecar.create({ config, log, version: '0', clock: this.clock, random })
-    t.teardown(() => sidecar.stop())
-    const { api } = await sidecar.start()
-    this.#sidecar = { sidecar, address: api }
+    t.teardown(() => this.stop())
+    await sidecar.start()
+    this.#sidecar = sidecar
     await this.settled()
   }
 
-  /** Asks the sidecar; moves the clock on where the answer waits for it, and only then. */
-  async ask(path: string): Promise<HttpAnswer> {
-    if (this.#sidecar === undefined) throw new Error('the sidecar has not been started')
+  /** Stops the sidecar, as a signal does; once. */
+  async stop(): Promise<void> {
+    const sidecar = this.#sidecar
+    this.#sidecar = undefined
+    await sidecar?.stop()
+  }
+
+  /** Where its listeners are. */
+  get addresses(): Addresses {
+    const addresses = this.#sidecar?.addresses
+    if (addresses === undefined) throw new Error('the sidecar has not been started')
+    return addresses
+  }
+
+  /** Asks the sidecar, on its main listener unless told else; moves the clock on where the answer waits for it, and only then. */
+  async ask(path: string, options: Ask = {}, address = this.addresses.api): Promise<HttpAnswer> {
     let answer: HttpAnswer | undefined
     let failure: unknown
-    ask(this.#sidecar.address, path).then(
+    ask(address, path, options).then(
       (came) => {
         answer = came
         this.#wake()
@@ -105,7 +119,7 @@ export class Scene {
         () =>
           failure !== undefined ||
           answer !== undefined ||
-          (this.clock.waiting(demandTimeout) > 0 && this.#isSettled()),
+          (callersWait.some((ms) => this.clock.waiting(ms) > 0) && this.#isSettled()),
         `an answer to ${path}`,
       )
       if (failure !== undefined) throw failure

@@ -25,7 +25,20 @@ function providerOf(file: string): string {
 const servers = new Set(['api', 'proxy', 'files'])
 
 /** What the rooms that serve may know besides their own files, and besides the small files of src/ that all share. */
-const knownToServers = new Set(['secrets', 'config', 'observability', 'access'])
+const knownToServers = new Set(['secrets', 'config', 'observability', 'access', 'limits'])
+
+/** What says who asks knows of secrets only how their names are written. */
+const knownToAccess = new Set([
+  'secrets/glob.ts',
+  'secrets/clock.ts',
+  'config/source.ts',
+  'config/token-strength.ts',
+  'errors.ts',
+  'file-watch.ts',
+])
+
+/** What opens sockets, and serves TLS on them, does not know what is served. */
+const knownToOpeners = new Set(['config/listen.ts', 'errors.ts', 'file-watch.ts', 'secrets/clock.ts'])
 
 /** Files of src/ itself that know the rooms, where the others are known by them. */
 const composition = new Set(['sidecar.ts', 'main.ts'])
@@ -91,8 +104,32 @@ export const rules: readonly Rule[] = [
         (file !== undefined && roomOf(file) === 'providers' && providerOf(file) !== 'shared')),
   },
   {
-    says: 'api/, proxy/ and files/ read the cache: they import no provider and not each other, only secrets/, access/, config/, observability/ and the shared files of src/',
+    says: 'api/, proxy/ and files/ read the cache: they import no provider and not each other, only secrets/, access/, config/, limits/, observability/ and the shared files of src/',
     isBrokenBy: betweenRooms((from, to) => servers.has(from) && !knownToServers.has(to) && !isShared(to)),
+  },
+  {
+    says: 'access/ knows how names and tokens are written, not what is held, nor who serves it: it imports of ours only secrets/glob.ts, secrets/clock.ts, config/source.ts, config/token-strength.ts, errors.ts, file-watch.ts and types of config/',
+    isBrokenBy: betweenRooms(
+      (from, to, edge, file) =>
+        from === 'access' && !knownToAccess.has(file) && !(to === 'config' && edge.typeOnly),
+    ),
+  },
+  {
+    says: 'listener/ opens what it is given, tls/ reads certificates: of ours they import only config/listen.ts, errors.ts, file-watch.ts and secrets/clock.ts',
+    isBrokenBy: betweenRooms(
+      (from, _to, _edge, file) => (from === 'listener' || from === 'tls') && !knownToOpeners.has(file),
+    ),
+  },
+  {
+    says: 'limits/ is arithmetic: it imports nothing of ours',
+    isBrokenBy: betweenRooms((from) => from === 'limits'),
+  },
+  {
+    says: 'audit/ imports of ours only errors.ts and types of config/ and secrets/',
+    isBrokenBy: betweenRooms(
+      (from, to, edge) =>
+        from === 'audit' && to !== 'errors.ts' && !(edge.typeOnly && (to === 'config' || to === 'secrets')),
+    ),
   },
   {
     says: 'only sidecar.ts knows all parts: nothing else imports from api/, proxy/, files/ or providers/',

@@ -1,0 +1,9 @@
+import type { Config } from '../config/schema.ts'
+
+/** How much of the time for stopping requests under way to the application may take; the rest is for what comes after. */
+const proxyShare = 0.8
+
+/** How long requests under way to the application may take when their listener ends, in milliseconds. */
+export function drainTime({ linger, timeout }: Config['shutdown']): number {
+  return Math.max(0, timeout - linger) * proxyShare
+}

@@ -1,0 +1,39 @@
+/** A server that answers as a sidecar would, and keeps what it was asked: for what the commands send. */
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
+import https, { type ServerOptions } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Test } from 'tap'
+
+export interface FakeSidecar {
+  readonly port: number
+  /** The headers of each request, in order. */
+  readonly asked: IncomingHttpHeaders[]
+}
+
+export interface FakeAnswer {
+  readonly status: number
+  readonly code: string
+  readonly detail: string
+}
+
+/** Answers every request with `answer`, or with an empty list of secrets; over HTTPS where there are `tls` options. */
+export async function startFakeSidecar(
+  t: Test,
+  { answer, tls }: { readonly answer?: FakeAnswer; readonly tls?: ServerOptions } = {},
+): Promise<FakeSidecar> {
+  const asked: IncomingHttpHeaders[] = []
+  const listener: RequestListener = (request, response) => {
+    asked.push(request.headers)
+    response.writeHead(answer?.status ?? 200).end(JSON.stringify(answer ?? { secrets: [] }))
+  }
+  const server = tls === undefined ? createServer(listener) : https.createServer(tls, listener)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { port, asked }
+}
