@@ -133,8 +133,14 @@ export class LiveValues implements Redactor {
   /** By where the line begins, and in it. */
   #byLine(lines: Buffer, matches: readonly Match[]): Map<number, Cut[]> {
     const byLine = new Map<number, Cut[]>()
+    let [line, until] = [0, 0]
     for (const { start, end, label } of this.#cuts(matches)) {
-      const line = lineStart(lines, start)
+      // They come in order. To look for the line of each would cost a long line's length as often as it has values.
+      if (start >= until) {
+        line = lineStart(lines, start)
+        const next = lines.indexOf(lineEnd, start)
+        until = next < 0 ? lines.length : next + 1
+      }
       const cuts = byLine.get(line) ?? []
       byLine.set(line, cuts)
       cuts.push({ start: start - line, end: end - line, label })
