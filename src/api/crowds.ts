@@ -62,7 +62,7 @@ export class Crowds {
     connection.answer = response
     // Its last answer is only just taken, and whoever has to be told of that before us has handed over the next request.
     if (connection.unread !== undefined) this.#takeNoMore(connection)
-    if (response.writableFinished) this.#idle.take(connection)
+    if (response.writableFinished || isTaken(response)) this.#idle.take(connection)
     else if (response.writableEnded) this.#awaitReader(connection, response)
     else this.#awaitAnswer(connection, request, response)
   }
@@ -128,4 +128,9 @@ export class Crowds {
     this.#unreadBytes -= connection.unread?.bytes ?? 0
     connection.unread = undefined
   }
+}
+
+/** The system has taken all of the answer, and of those before it; that it is finished is told only a turn later. */
+function isTaken({ writableEnded, writableLength }: ServerResponse): boolean {
+  return writableEnded && writableLength === 0
 }
