@@ -9,6 +9,7 @@ import { AuditTrail } from '../../../src/audit/trail.ts'
 import { breath } from '../../../src/audit/writer.ts'
 import { anyOf } from '../../../src/secrets/glob.ts'
 import { traceOfCanary } from '../../support/canary.ts'
+import { Gate } from '../../support/gate.ts'
 import { folderOf } from '../../support/process-sidecar.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 import type { World, WorldOptions } from './world.ts'
@@ -38,20 +39,15 @@ const web = new Caller({
 export class Disk {
   /** How many further bytes there is room for. */
   room = Number.POSITIVE_INFINITY
-  #gate: Promise<void> | undefined
+  readonly #gate = new Gate()
 
   /** Until the returned function is called, nothing is written. */
   hold(): () => void {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#gate = promise
-    return () => {
-      this.#gate = undefined
-      resolve()
-    }
+    return this.#gate.hold()
   }
 
   readonly write: Write = async (fd, buffer, offset) => {
-    await this.#gate
+    await this.#gate.pass()
     if (this.room <= 0) throw Object.assign(new Error('no space left'), { code: 'ENOSPC' })
     const taken = writeSync(fd, buffer, offset, Math.min(this.room, buffer.length - offset))
     this.room -= taken

@@ -2,6 +2,7 @@ import type { Test } from 'tap'
 import type { Appended, Sink } from '../../../src/audit/sink.ts'
 import { breath, Writer } from '../../../src/audit/writer.ts'
 import type { WriterOptions } from '../../../src/audit/writer-options.ts'
+import { Gate } from '../../support/gate.ts'
 import { settle, VirtualClock } from '../../support/virtual-clock.ts'
 
 /** A sink in memory that fails, hangs and moves as it is told. */
@@ -15,19 +16,14 @@ export class MemorySink implements Sink {
   room = Number.POSITIVE_INFINITY
   renewFailure: Error | undefined
   isClosed = false
-  #gate: Promise<void> | undefined
+  readonly #gate = new Gate()
 
   hold(): () => void {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#gate = promise
-    return () => {
-      this.#gate = undefined
-      resolve()
-    }
+    return this.#gate.hold()
   }
 
   async append(lines: string): Promise<Appended> {
-    await this.#gate
+    await this.#gate.pass()
     const taken = lines.slice(0, this.room)
     this.room -= taken.length
     this.text += taken
@@ -39,7 +35,7 @@ export class MemorySink implements Sink {
 
   async renew(force: boolean): Promise<unknown> {
     this.renewals.push(force)
-    await this.#gate
+    await this.#gate.pass()
     return this.renewFailure
   }
 
