@@ -96,7 +96,7 @@ const table = {
   SIDEKEEP_REQUEST_TOO_LARGE: {
     status: 413,
     title: 'Request too large',
-    message: 'The body of the request is larger than %s bytes, which is more than this API takes.',
+    message: 'The body of the request is larger than %s bytes, which is more than is taken here.',
   },
   SIDEKEEP_URL_TOO_LONG: {
     status: 414,
@@ -152,7 +152,7 @@ const table = {
     title: 'Application failed to answer',
     message: 'The application behind this proxy ended the connection without a valid answer.',
   },
-  SIDEKEEP_UPSTREAM_TIMED_OUT: {
+  SIDEKEEP_UPSTREAM_TIMEOUT: {
     status: 504,
     title: 'Application timed out',
     message: 'The application behind this proxy did not answer in time.',
@@ -162,10 +162,17 @@ const table = {
     title: 'Too many requests',
     message: 'The limit "%s" is used up. Ask again after the time in Retry-After.',
   },
-  SIDEKEEP_UPGRADE_NOT_SUPPORTED: {
-    status: 501,
-    title: 'Upgrade not supported',
-    message: 'This proxy does not forward WebSocket connections.',
+  SIDEKEEP_LIMITS_UNAVAILABLE: {
+    status: 503,
+    title: 'Limits not available',
+    message:
+      'The limits of this proxy cannot be asked now, and without them no request passes (proxy.onStoreFailure). Ask again after the time in Retry-After.',
+  },
+  SIDEKEEP_PROXY_BUSY: {
+    status: 503,
+    title: 'Too many requests at once',
+    message:
+      'The application has as many requests as it is given at once, and no place in the queue came free. Ask again after the time in Retry-After.',
   },
 
   SIDEKEEP_INTERNAL: {

@@ -7,7 +7,6 @@ import { createApi, createOps } from './api/server.ts'
 import type { AuditTrail } from './audit/trail.ts'
 import type { Config } from './config/schema.ts'
 import type { Logger } from './observability/log.ts'
-import type { Metrics } from './observability/metrics.ts'
 import type { ReloadOutcome } from './observability/metrics-state.ts'
 import { ProxyCells } from './observability/proxy-cells.ts'
 import { liveValues } from './observability/redaction/live-values.ts'
@@ -29,6 +28,7 @@ import { changesBetween } from './reload/changes.ts'
 import type { Clock, Random } from './secrets/clock.ts'
 import { pause, systemClock } from './secrets/clock.ts'
 import type { Refresher } from './secrets/refresher.ts'
+import { SecretValues } from './secrets/values.ts'
 
 export type { Addresses } from './parts/listeners.ts'
 
@@ -120,7 +120,7 @@ export class Sidecar {
           tls: () => ({ clock, log, observer: tls() }),
         }),
       ops: () => served(createOps(deps)),
-      proxy: proxyMaker(heart.metrics, log, clock),
+      proxy: proxyMaker(heart, log, clock),
     }
     this.#listeners = new Listeners(make, log)
     heart.onCalled = () => this.#checkReady()
@@ -299,14 +299,20 @@ export class Sidecar {
 }
 
 /** The proxy and what it costs are there only where the configuration wants them. */
-function proxyMaker(metrics: Metrics, log: Logger, clock: Clock): Makers['proxy'] {
+function proxyMaker(heart: Heart, log: Logger, clock: Clock): Makers['proxy'] {
   return async (config) => {
-    const [{ createProxy }, { upstreamFailures }] = await Promise.all([
+    const [{ createProxy }, { storeFailures, upstreamFailures }] = await Promise.all([
       import('./proxy/server.ts'),
       import('./proxy/observer.ts'),
     ])
-    metrics.proxy ??= new ProxyCells(config.limits, upstreamFailures)
-    return createProxy({ config, log, clock, observer: metrics.proxy })
+    heart.metrics.proxy ??= new ProxyCells(config.limits, upstreamFailures, storeFailures)
+    return await createProxy({
+      config,
+      log,
+      clock,
+      observer: heart.metrics.proxy,
+      values: new SecretValues(heart),
+    })
   }
 }
 

@@ -9,8 +9,11 @@ import { proxy } from './schema/proxy.ts'
 import { secrets } from './schema/secrets.ts'
 
 export type { CallerConfig } from './schema/callers.ts'
+export type { LimitStoreConfig, RedisConfig } from './schema/limit-store.ts'
+export type { LimitConfig, LimitKey } from './schema/limits.ts'
 export type { DoorConfig, TlsConfig } from './schema/listeners.ts'
-export type { LimitConfig, LimitKey } from './schema/proxy.ts'
+export type { ProxyTlsConfig } from './schema/proxy.ts'
+export { isSecretPlace, type SecretPlace } from './schema/secret-place.ts'
 export type { SecretConfig } from './schema/secrets.ts'
 
 export const configSchema = section({

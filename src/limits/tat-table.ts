@@ -1,22 +1,28 @@
-/** How many keys one limit remembers: about 10 MB when it is full. */
+/** How many keys one limit remembers, where nothing else is said: about 6 MB when it is full. */
 export const defaultCapacity = 50_000
 
 /** Milliseconds between two walks through a table that is full. A walk takes about one. */
 const sweepInterval = 1_000
 
+/** Keys from which on a walk for what owes nothing any more is worth it. */
+const leastSwept = 1_024
+
 /**
  * The TAT of each key of one limit, bounded. A key whose TAT has passed owes nothing and says nothing: it is dropped
- * when room is needed. A key that still owes is never dropped, else whoever comes with many keys would clear the debts
- * of others, or its own. When the table is full of debts, new keys share one TAT.
+ * when room is needed, or when there are twice as many keys as after the last walk, so that what is kept is what is owed.
+ * A key that still owes is never dropped, else whoever comes with many keys would clear the debts of others, or its own.
+ * When the table is full of debts, new keys share one TAT.
  */
 export class TatTable {
   readonly #capacity: number
   readonly #tats = new Map<string, number>()
   #overflow = 0
   #sweptAt = Number.NEGATIVE_INFINITY
+  #sweepSize: number
 
   constructor(capacity: number) {
     this.#capacity = capacity
+    this.#sweepSize = Math.min(capacity, leastSwept)
   }
 
   get size(): number {
@@ -27,7 +33,7 @@ export class TatTable {
   read(key: string, now: number): number {
     const known = this.#tats.get(key)
     if (known !== undefined) return known
-    if (this.#tats.size >= this.#capacity) this.#sweep(now)
+    if (this.#tats.size >= this.#sweepSize) this.#sweep(now)
     return this.#tats.size < this.#capacity ? 0 : this.#overflow
   }
 
@@ -38,10 +44,12 @@ export class TatTable {
   }
 
   #sweep(now: number): void {
-    if (now - this.#sweptAt < sweepInterval) return
+    // One that is full of debts is not walked through for each new key.
+    if (this.#sweepSize === this.#capacity && now - this.#sweptAt < sweepInterval) return
     this.#sweptAt = now
     for (const [key, tat] of this.#tats) {
       if (tat <= now) this.#tats.delete(key)
     }
+    this.#sweepSize = Math.min(this.#capacity, Math.max(leastSwept, 2 * this.#tats.size))
   }
 }

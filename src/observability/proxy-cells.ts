@@ -1,16 +1,43 @@
-import { CounterCells, RouteCells } from './cells.ts'
+import { CounterCells, DurationCells, RouteCells } from './cells.ts'
+
+/** The application's own time, from milliseconds to minutes. */
+const upstreamBounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+
+/** What there is at the moment of a scrape. */
+interface Gauges {
+  readonly inFlight: number
+  readonly queueDepth: number
+  readonly limitKeys: readonly { readonly limit: string; readonly keys: number }[]
+}
+
+const nothing: Gauges = { inFlight: 0, queueDepth: 0, limitKeys: [] }
 
 /** What is counted of the proxy. */
 export class ProxyCells {
   readonly requests = new RouteCells()
+  readonly upstreamDurations = new DurationCells(upstreamBounds)
   /** Requests beyond a limit, by the limit's place in the configuration. */
   #limits: readonly { readonly name: string; readonly mode: string; count: number }[]
   readonly upstreamErrors: CounterCells<string>
+  readonly storeErrors: CounterCells<string>
+  upgrades = 0
+  bytesReceived = 0
+  bytesSent = 0
+  /** Takes a look. */
+  readGauges: () => Gauges = () => nothing
 
-  /** @param reasons all ways in which the application can fail, to be shown as 0 before the first time */
-  constructor(limits: readonly { name: string; mode: string }[], reasons: readonly string[]) {
+  /**
+   * @param reasons all ways in which the application can fail, to be shown as 0 before the first time
+   * @param storeReasons likewise of the store of the limits
+   */
+  constructor(
+    limits: readonly { name: string; mode: string }[],
+    reasons: readonly string[],
+    storeReasons: readonly string[],
+  ) {
     this.#limits = limits.map(({ name, mode }) => ({ name, mode, count: 0 }))
     this.upstreamErrors = new CounterCells(reasons)
+    this.storeErrors = new CounterCells(storeReasons)
   }
 
   get limits(): readonly { readonly name: string; readonly mode: string; readonly count: number }[] {
@@ -37,5 +64,29 @@ export class ProxyCells {
 
   upstreamFailed({ reason }: { reason: string }): void {
     this.upstreamErrors.increase(reason)
+  }
+
+  upstreamAnswered({ durationMs }: { durationMs: number }): void {
+    this.upstreamDurations.observe(durationMs)
+  }
+
+  upgraded(): void {
+    this.upgrades += 1
+  }
+
+  received(bytes: number): void {
+    this.bytesReceived += bytes
+  }
+
+  sent(bytes: number): void {
+    this.bytesSent += bytes
+  }
+
+  storeFailed({ reason }: { reason: string }): void {
+    this.storeErrors.increase(reason)
+  }
+
+  gauges(read: () => Gauges): void {
+    this.readGauges = read
   }
 }

@@ -11,7 +11,7 @@ import type { ServedApi } from './served-api.ts'
 
 /** The proxy, which can go on behind the same address with another configuration. */
 export interface ServedProxy extends Served {
-  prepare(config: ProxyConfig): Prepared
+  prepare(config: ProxyConfig): Promise<Prepared>
 }
 
 /** How the servers are made. */
@@ -163,7 +163,7 @@ export class Listeners {
         (await this.#moved(before.proxy, places.proxy, () => make.proxy(proxyConfig), undo, opensProxy)),
     }
     if (proxyConfig !== undefined && before.proxy !== undefined && after.proxy === before.proxy) {
-      change(before.proxy.server.prepare(proxyConfig))
+      change(await before.proxy.server.prepare(proxyConfig))
     }
     // Last, since it is seen at once: whoever is to be let in no more, or now, is so with the rest of the change.
     for (const { door, current } of pairs) {

@@ -31,9 +31,6 @@ export function inadmissible(request: IncomingMessage, target: string): CodedErr
     if (request.httpVersion === '1.0') return bad('HTTP/1.0 has no Transfer-Encoding.')
     if (coding.toLowerCase() !== 'chunked') return bad('Of transfer codings only "chunked" is understood.')
   }
-  // Any other protocol may be declined without a word (RFC 9110, section 7.8): the request is then an ordinary one.
-  if (/\bwebsocket\b/i.test(request.headers.upgrade ?? ''))
-    return new CodedError('SIDEKEEP_UPGRADE_NOT_SUPPORTED')
   return undefined
 }
 

@@ -6,6 +6,7 @@ import Fastify from 'fastify'
 import type { Logger } from 'pino'
 import type { ProxyConfig } from '../config/schema.ts'
 import type { Clock } from '../secrets/clock.ts'
+import type { SecretValues } from '../secrets/values.ts'
 import { inadmissible, pathOf } from './admission.ts'
 import { addressKey, ClientAddresses } from './client-address.ts'
 import { Connections } from './connections.ts'
@@ -13,6 +14,8 @@ import { Exchange } from './exchange.ts'
 import { FailureReport } from './failure.ts'
 import { saneRequestId } from './headers.ts'
 import { Limiter } from './limits/limiter.ts'
+import { openStore } from './limits/open-store.ts'
+import type { LimitStore } from './limits/store.ts'
 import { malformed } from './malformed.ts'
 import type { ProxyObserver } from './observer.ts'
 import { addHandler, idleTimeout, serverOptions } from './server-options.ts'
@@ -24,6 +27,7 @@ export interface ProxyDeps {
   readonly log: Logger
   readonly clock: Clock
   readonly observer: ProxyObserver
+  readonly values: SecretValues
 }
 
 export interface ProxyServer {
@@ -39,7 +43,7 @@ export interface ProxyServer {
    * fails, and cuts nothing: requests under way end as they began. What clients owe to a limit whose key, rate and burst
    * stay is kept, the debts of other limits are forgotten.
    */
-  prepare(config: ProxyConfig): { commit(): void; abandon(): Promise<void> }
+  prepare(config: ProxyConfig): Promise<{ commit(): void; abandon(): Promise<void> }>
 }
 
 /** What a configuration decides of the way of a request. */
@@ -48,18 +52,21 @@ interface Way {
   readonly upstream: Upstream
   readonly addresses: ClientAddresses
   readonly limiter: Limiter
+  readonly store: LimitStore
 }
 
 /** RFC 9457 leaves problem types to registries; this one is of the IETF's draft on RateLimit headers. */
 const quotaExceeded = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
 
 /** The reverse proxy before the application: who may pass, how often, and the way through. Knows no process. */
-export function createProxy({ config, log, clock, observer }: ProxyDeps): ProxyServer {
+export async function createProxy({ config, log, clock, observer, values }: ProxyDeps): Promise<ProxyServer> {
+  const store = await openStore(config, { log, clock, observer, values })
   let way: Way = {
     config,
     upstream: openUpstream(config),
     addresses: new ClientAddresses(config.trustedProxies),
-    limiter: new Limiter({ limits: config.limits, exempt: config.exempt, observer }),
+    store,
+    limiter: new Limiter({ limits: config.limits, store, headers: config.rateLimitHeaders, observer }),
   }
   /** Connections to where the application was, or by timeouts that were: they end with the requests on them. */
   const former = new Set<Upstream>()
@@ -104,8 +111,15 @@ export function createProxy({ config, log, clock, observer }: ProxyDeps): ProxyS
     const peer = request.socket.remoteAddress
     const { addresses, limiter } = way
     const client = addresses.find(peer, forwardedFor(request))
-    const source = { client: addressKey(client.address), headers: request.headers }
-    const ruling = limiter.rule(pathOf(target), source, clock.now())
+    const asked = {
+      method: request.method ?? '',
+      path: pathOf(target),
+      client: addressKey(client.address),
+      headers: request.headers,
+      rawHeaders: request.rawHeaders,
+    }
+    const ruling = limiter.rule(asked, clock.now())
+    if (ruling instanceof Promise) throw new Error('not yet')
     exchange.addHeaders(ruling.headers)
     if (ruling.refusal !== undefined) {
       exchange.addHeaders(['X-Request-Id', requestId])
@@ -125,15 +139,17 @@ export function createProxy({ config, log, clock, observer }: ProxyDeps): ProxyS
       await app.close()
       await Promise.all([way.upstream, ...former].map(({ pool }) => pool.destroy()))
     },
-    prepare(next) {
+    async prepare(next) {
       const before = way
       const isSameUpstream =
         next.upstream === before.config.upstream && isDeepStrictEqual(next.timeouts, before.config.timeouts)
+      const store = await openStore(next, { log, clock, observer, values }, before.store)
       const after: Way = {
         config: next,
+        store,
         upstream: isSameUpstream ? before.upstream : openUpstream(next),
         addresses: new ClientAddresses(next.trustedProxies),
-        limiter: before.limiter.successor(next),
+        limiter: new Limiter({ limits: next.limits, store, headers: next.rateLimitHeaders, observer }),
       }
       return {
         commit() {

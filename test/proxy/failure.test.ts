@@ -108,7 +108,7 @@ t.test('an application that is silent is 504 after timeouts.headers', async (t) 
   const upstream = await startRawUpstream(t, () => {})
   const timeouts = { connect: 2_000, headers: 50, idle: 60_000 }
   const { port, observed } = await startProxy(t, { upstream: upstream.origin, timeouts })
-  isProblem(t, await exchange(t, port, get), 504, 'SIDEKEEP_UPSTREAM_TIMED_OUT')
+  isProblem(t, await exchange(t, port, get), 504, 'SIDEKEEP_UPSTREAM_TIMEOUT')
   t.same(observed.failures, ['headers_timeout'])
 })
 
@@ -245,7 +245,7 @@ t.test('a TLS handshake that takes longer than timeouts.connect is 504', async (
     upstream: upstream.origin.replace('http:', 'https:'),
     timeouts,
   })
-  isProblem(t, await exchange(t, port, get), 504, 'SIDEKEEP_UPSTREAM_TIMED_OUT')
+  isProblem(t, await exchange(t, port, get), 504, 'SIDEKEEP_UPSTREAM_TIMEOUT')
   t.same(observed.failures, ['connect_timeout'])
 })
 

@@ -1,13 +1,14 @@
 import { isIP } from 'node:net'
 import * as z from 'zod/mini'
 import { parseListen } from '../listen.ts'
-import { count, duration, listen, rate, text } from './fields.ts'
+import { count, duration, listen, path, rate, size } from './fields.ts'
+import { limitStore } from './limit-store.ts'
+import { limits, pathPattern } from './limits.ts'
 import { option, section } from './option.ts'
+import { fileOrSecret } from './secret-place.ts'
 
 const upstreamExpected = "the application's origin, such as http://127.0.0.1:8081, or unix:/run/app.sock"
 const rangeExpected = 'an address range such as 10.0.0.0/8, or one address'
-const byExpected = 'client-ip, none or header:NAME'
-const exemptExpected = 'a path such as /healthz, or the beginning of one with a trailing *, such as /static/*'
 
 const upstream = option(
   z.string({ error: upstreamExpected }).check(z.refine(isUpstream, { error: upstreamExpected })),
@@ -16,60 +17,6 @@ const upstream = option(
 
 const range = option(z.string({ error: rangeExpected }).check(z.refine(isRange, { error: rangeExpected })), {
   pattern: /^[0-9A-Fa-f:.]+(?:\/[0-9]{1,3})?$/,
-})
-
-/** Whom a limit counts by. */
-export type LimitKey =
-  | { readonly by: 'client-ip' }
-  /** One budget for all. */
-  | { readonly by: 'none' }
-  /** `name` is in lower case. */
-  | { readonly by: 'header'; readonly name: string }
-
-const limitKey = z.codec(
-  text(/^(?:client-ip|none|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+)$/, byExpected),
-  z.custom<LimitKey>(),
-  {
-    decode: (written): LimitKey =>
-      written === 'client-ip' || written === 'none'
-        ? { by: written }
-        : { by: 'header', name: written.slice('header:'.length).toLowerCase() },
-    encode: (key) => (key.by === 'header' ? `header:${key.name}` : key.by),
-  },
-)
-
-const rule = section({
-  name: option(
-    text(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,63})$/, 'a name of 1 to 64 letters, digits, ".", "_" and "-"'),
-    {
-      description: 'What logs and metrics call the limit.',
-      type: 'string',
-      example: 'per-client',
-    },
-  ),
-  key: option(z.prefault(limitKey, 'client-ip'), {
-    description:
-      'Whom it counts by: each client address, each value of a header (`header:NAME`), or everyone together (`none`).',
-    type: '`client-ip`, `none` or `header:NAME`',
-    example: 'header:X-Api-Key',
-  }),
-  rate: option(rate(), { description: 'How many requests pass in the long run.', example: '100/s' }),
-  burst: option(z.optional(count(1, 1_000_000)), {
-    description: 'How many requests pass at once after a pause.',
-    fallback: 'the rate of one second, at least 1',
-    example: 20,
-  }),
-  mode: option(z.prefault(z.enum(['enforce', 'shadow']), 'enforce'), {
-    description: 'Whether to refuse what exceeds the limit, or only to count it, for trying a limit out.',
-    example: 'shadow',
-  }),
-})
-
-export type LimitConfig = Omit<z.output<typeof rule>, 'burst'> & { burst: number }
-
-const limit = z.codec(rule, z.custom<LimitConfig>(), {
-  decode: (written) => ({ ...written, burst: written.burst ?? Math.max(1, Math.ceil(written.rate)) }),
-  encode: (config) => config,
 })
 
 const timeouts = section({
@@ -82,8 +29,78 @@ const timeouts = section({
     example: '10s',
   }),
   idle: option(z.prefault(duration({ min: '1ms', max: '1h' }), '60s'), {
-    description: 'How long an answer under way may pause.',
+    description: 'How long the body of a request or of an answer may pause.',
     example: '5m',
+  }),
+  request: option(z.prefault(duration({ max: '7d' }), '0s'), {
+    description:
+      'How long a request may take in all, from its head to the last byte of its answer, the time in the queue too; 0: as long as it moves.',
+    example: '2m',
+  }),
+  upgraded: option(z.prefault(duration({ min: '1ms', max: '7d' }), '1h'), {
+    description: 'How long a WebSocket may be silent in both directions.',
+    example: '5m',
+  }),
+})
+
+const tls = section({
+  cert: option(fileOrSecret(), {
+    description: 'The certificate with those that lead to its authority, in PEM.',
+    example: { secret: 'shared/tls', field: 'tls.crt' },
+  }),
+  key: option(fileOrSecret(), {
+    description: 'Its private key, in PEM.',
+    example: { secret: 'shared/tls', field: 'tls.key' },
+  }),
+  clientCa: option(z.optional(fileOrSecret()), {
+    description:
+      'The authorities of client certificates, in PEM. Whoever has no valid certificate of theirs cannot connect.',
+    fallback: 'no client certificate is asked for',
+    example: '/etc/sidekeep/tls/ca.crt',
+  }),
+})
+
+export type ProxyTlsConfig = z.output<typeof tls>
+
+const concurrency = section({
+  max: option(z.prefault(count(0, 1_000_000), 512), {
+    description:
+      'How many requests may be with the application at once; 0: any number. A WebSocket counts until it is one.',
+    example: 64,
+  }),
+  queue: option(z.prefault(count(0, 1_000_000), 128), {
+    description: 'How many more may wait for their turn. Beyond it they are answered 503.',
+    example: 0,
+  }),
+  queueTimeout: option(z.prefault(duration({ min: '1ms', max: '5m' }), '1s'), {
+    description: 'How long one may wait before it is answered 503.',
+    example: '200ms',
+  }),
+})
+
+const access = section({
+  log: option(z.prefault(z.enum(['none', 'errors', 'sampled', 'all']), 'sampled'), {
+    description:
+      'Which requests get a line: none; those answered with a 5xx or an error of the proxy itself (`errors`); all, but of each kind at most `sampleRate` (`sampled`); every one. A line has the path, never the query.',
+    example: 'errors',
+  }),
+  sampleRate: option(z.prefault(rate(), '10/s'), {
+    description:
+      'How many lines `sampled` writes for errors, and again as many for the rest. The next line says how many were left out.',
+    example: '1/s',
+  }),
+})
+
+const upstreamTls = section({
+  ca: option(z.optional(path()), {
+    description: 'The authorities that the certificate may come from, in PEM, in place of the usual ones.',
+    fallback: "those that Node trusts; in the image the system's too",
+    example: '/etc/sidekeep/app-ca.crt',
+  }),
+  serverName: option(z.optional(z.string().check(z.minLength(1), z.maxLength(253))), {
+    description: 'The name that the certificate must be for.',
+    fallback: 'the host of `upstream`',
+    example: 'app.internal',
   }),
 })
 
@@ -96,25 +113,60 @@ export const proxy = section({
     description: 'Where the application itself listens. The path of a request is kept.',
     example: 'http://127.0.0.1:8081',
   }),
+  upstreamTls: option(z.prefault(upstreamTls, {}), {
+    description: 'What an `https` upstream must prove. It is always checked.',
+  }),
   trustedProxies: option(z.prefault(z.array(range, { error: 'a list of address ranges' }), []), {
     description:
       "The load balancers in front, whose `X-Forwarded-For` is believed. Anyone else's is dropped: clients could claim any address.",
     type: 'list of address ranges',
     example: ['10.0.0.0/8'],
   }),
-  timeouts: option(z.prefault(timeouts, {}), { description: 'How long the upstream is waited for.' }),
-  limits: option(z.prefault(z.array(limit, { error: 'a list of limits' }), []), {
-    description: 'The limits; a request must pass all of them.',
+  tls: option(z.optional(tls), {
+    description:
+      'Serves HTTPS. Certificate and key come from files or from secrets of this sidecar, and are taken over without a restart when they change there.',
+    type: 'mapping',
+    fallback: 'plain HTTP',
+    example: { cert: '/etc/sidekeep/tls/tls.crt', key: '/etc/sidekeep/tls/tls.key' },
+  }),
+  timeouts: option(z.prefault(timeouts, {}), {
+    description: 'How long the upstream, and clients, are waited for.',
+  }),
+  maxBody: option(z.prefault(size({ min: '0B', max: '1024GiB' }), 0), {
+    description: 'How large the body of a request may be; 0: any size. Bodies are never held in memory.',
+    example: '10MiB',
+  }),
+  concurrency: option(z.prefault(concurrency, {}), {
+    description: 'How many requests the application gets at once, and what becomes of more.',
+  }),
+  limits: option(z.prefault(limits(), []), {
+    description: 'The limits; a request must pass all that are for it.',
     type: 'list of limits',
   }),
-  exempt: option(
-    z.prefault(z.array(text(/^\/[^*]*\*?$/, exemptExpected), { error: 'a list of paths' }), []),
-    {
-      description: 'Paths that no limit counts: exact, or with a trailing `*`.',
-      type: 'list of paths',
-      example: ['/healthz', '/static/*'],
-    },
-  ),
+  exempt: option(z.prefault(z.array(pathPattern(), { error: 'a list of paths' }), []), {
+    description:
+      'Paths that no limit counts and that never wait in the queue, compared exactly as they were sent: exact, or with a trailing `*`.',
+    type: 'list of paths',
+    example: ['/healthz', '/static/*'],
+  }),
+  store: option(z.prefault(limitStore(), 'memory'), {
+    description:
+      'Where the budgets of the limits are counted: in this process, or in a Redis or Valkey, so that all replicas share one budget.',
+    example: 'redis://redis:6379/0',
+  }),
+  onStoreFailure: option(z.prefault(z.enum(['local', 'allow', 'deny']), 'local'), {
+    description:
+      'What applies while the store cannot be asked, or takes too long: the same limits in this process alone, none, or 503 for every request that has a limit.',
+    example: 'deny',
+  }),
+  rateLimitHeaders: option(z.prefault(z.enum(['draft', 'legacy', 'none']), 'draft'), {
+    description:
+      "What answers say of the limits: `RateLimit` and `RateLimit-Policy` of the IETF's draft, the older `X-RateLimit-*` of the strictest limit, or nothing.",
+    example: 'legacy',
+  }),
+  access: option(z.prefault(access, {}), {
+    description: 'The access log, on standard output with the rest.',
+  }),
 })
 
 function isUpstream(written: string): boolean {

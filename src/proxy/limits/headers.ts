@@ -1,26 +1,62 @@
 /**
- * `RateLimit-Policy` and `RateLimit` of the IETF draft (draft-ietf-httpapi-ratelimit-headers-10): lists of structured
- * fields (RFC 9651) whose items are the limits' names. The configuration allows only names that need no escaping.
+ * What answers say of the limits. `draft`: `RateLimit-Policy` and `RateLimit` of the IETF draft
+ * (draft-ietf-httpapi-ratelimit-headers-10), lists of structured fields (RFC 9651) whose items are the limits' names; the
+ * configuration allows only names that need no escaping. `legacy`: `X-RateLimit-*`, which many APIs have, of the limit
+ * that has least left.
  */
 import type { Quota } from '../../limits/gcra.ts'
 
-/** `"per-client";q=200;w=2`: at most q requests at once, which w seconds restore. */
-export function policyHeader(limits: readonly { name: string; quota: Quota }[]): string {
-  return limits
-    .map(({ name, quota }) => `"${name}";q=${quota.burst};w=${seconds(quota.burst * quota.interval)}`)
-    .join(', ')
+/** How one limit stands after a request. */
+export interface Standing {
+  readonly name: string
+  readonly quota: Quota
+  /** Requests that may follow at once. */
+  readonly remaining: number
+  /** Until the whole burst is back; where the limit refuses the request, until one passes: what Retry-After says. */
+  readonly resetMs: number
 }
 
-/**
- * `"per-client";r=50;t=30`: r more requests at once; t seconds until all of q is restored, or, where the limit refuses
- * the request, the same moment that Retry-After names.
- */
-export function rateLimitHeader(
-  limits: readonly { name: string; remaining: number; resetMs: number }[],
-): string {
-  return limits
-    .map(({ name, remaining, resetMs }) => `"${name}";r=${remaining};t=${seconds(resetMs)}`)
-    .join(', ')
+/** Names and values in turn. */
+export type Renderer = (standings: readonly Standing[]) => string[]
+
+export const renderers: Readonly<Record<'draft' | 'legacy' | 'none', Renderer>> = {
+  draft: (standings) =>
+    standings.length === 0
+      ? []
+      : [
+          'RateLimit-Policy',
+          standings.map(policyOf).join(', '),
+          'RateLimit',
+          standings.map(stateOf).join(', '),
+        ],
+  legacy(standings) {
+    const [first, ...rest] = standings
+    if (first === undefined) return []
+    const strictest = rest.reduce((a, b) => (isStricter(b, a) ? b : a), first)
+    return [
+      'X-RateLimit-Limit',
+      String(strictest.quota.burst),
+      'X-RateLimit-Remaining',
+      String(strictest.remaining),
+      'X-RateLimit-Reset',
+      String(seconds(strictest.resetMs)),
+    ]
+  },
+  none: () => [],
+}
+
+/** `"per-client";q=200;w=2`: at most q requests at once, which w seconds restore. */
+function policyOf({ name, quota }: Standing): string {
+  return `"${name}";q=${quota.burst};w=${seconds(quota.burst * quota.interval)}`
+}
+
+/** `"per-client";r=50;t=30`: r more requests at once; t seconds until all of q is restored, or one more passes. */
+function stateOf({ name, remaining, resetMs }: Standing): string {
+  return `"${name}";r=${remaining};t=${seconds(resetMs)}`
+}
+
+function isStricter(a: Standing, b: Standing): boolean {
+  return a.remaining === b.remaining ? a.resetMs > b.resetMs : a.remaining < b.remaining
 }
 
 function seconds(ms: number): number {
