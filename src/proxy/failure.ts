@@ -64,6 +64,7 @@ export function errorFor(reason: UpstreamFailure): CodedError {
     case 'connect_timeout':
     case 'headers_timeout':
     case 'idle_timeout':
+    case 'request_timeout':
       return new CodedError('SIDEKEEP_UPSTREAM_TIMEOUT')
     case 'reset':
     case 'protocol':

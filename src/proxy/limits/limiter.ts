@@ -63,7 +63,15 @@ export class Limiter {
       const limit = stored[place]
       if (limit === undefined) return []
       const methods = match.methods && new Set(match.methods)
-      return [{ ...limit, place, key, methods, matches: match.path && pathMatcher(match.path) }]
+      return [
+        {
+          ...limit,
+          place,
+          key,
+          methods,
+          matches: match.path === undefined ? undefined : pathMatcher(match.path),
+        },
+      ]
     })
     this.#store = store
     this.#render = renderers[headers]
