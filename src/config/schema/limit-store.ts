@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { duration, flag, path, text } from './fields.ts'
+import { duration, flag, source, text } from './fields.ts'
 import { option, section } from './option.ts'
 import { credential } from './secret-place.ts'
 
@@ -27,10 +27,10 @@ const redis = section({
     fallback: 'none',
     example: { secret: 'redis', field: 'password' },
   }),
-  ca: option(z.optional(path()), {
+  ca: option(z.optional(source('text')), {
     description: 'The authorities that its certificate may come from, in PEM, in place of the usual ones.',
     fallback: "those that Node trusts; in the image the system's too",
-    example: '/etc/sidekeep/redis-ca.crt',
+    example: { file: '/etc/sidekeep/redis-ca.crt' },
   }),
   cluster: option(z.prefault(flag(), false), {
     description:

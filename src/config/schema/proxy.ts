@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import * as z from 'zod/mini'
 import { parseListen } from '../listen.ts'
-import { count, duration, listen, path, rate, size } from './fields.ts'
+import { count, duration, listen, rate, size, source } from './fields.ts'
 import { limitStore } from './limit-store.ts'
 import { limits, pathPattern } from './limits.ts'
 import { option, section } from './option.ts'
@@ -92,10 +92,10 @@ const access = section({
 })
 
 const upstreamTls = section({
-  ca: option(z.optional(path()), {
+  ca: option(z.optional(source('text')), {
     description: 'The authorities that the certificate may come from, in PEM, in place of the usual ones.',
     fallback: "those that Node trusts; in the image the system's too",
-    example: '/etc/sidekeep/app-ca.crt',
+    example: { file: '/etc/sidekeep/app-ca.crt' },
   }),
   serverName: option(z.optional(z.string().check(z.minLength(1), z.maxLength(253))), {
     description: 'The name that the certificate must be for.',
