@@ -56,7 +56,7 @@ export const fixedBounds: readonly FixedBound[] = [
     of: 'requests that stand behind another one on their connection (pipelining)',
     bound: '32, and 64 KiB',
     beyond: 'the connection is closed',
-    file: 'src/api/pipelines.ts',
+    file: 'src/pipelines.ts',
     constant: 'mostBehind = 32',
   },
   {

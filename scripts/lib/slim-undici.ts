@@ -8,6 +8,7 @@ import type { Plugin } from 'esbuild'
  * build; add it here then.
  */
 const members = {
+  Client: 'lib/dispatcher/client.js',
   Pool: 'lib/dispatcher/pool.js',
   errors: 'lib/core/errors.js',
 }

@@ -23,7 +23,8 @@ export function inadmissible(request: IncomingMessage, target: string): CodedErr
   if (!target.startsWith('/') || target.startsWith('//')) return bad('The target must begin with one slash.')
   // Whoever is after us may cut the path at it.
   if (target.includes('#')) return bad('The target must have no fragment.')
-  if (dotSegment.test(pathOf(target))) return bad('The path must have no ".." segments.')
+  if (mayHaveDots(target) && dotSegment.test(pathOf(target)))
+    return bad('The path must have no ".." segments.')
   if (!hasOneHost(request)) return bad('The request must have one valid Host header.')
   const coding = request.headers['transfer-encoding']
   if (coding !== undefined) {
@@ -34,17 +35,41 @@ export function inadmissible(request: IncomingMessage, target: string): CodedErr
   return undefined
 }
 
+/**
+ * Whether a client wants a WebSocket (RFC 6455, section 4.1), the one protocol that is passed on. Any other offer may be
+ * declined without a word (RFC 9110, section 7.8): the request is then an ordinary one.
+ */
+export function wantsWebSocket({ method, headers, httpVersion }: IncomingMessage): boolean {
+  return (
+    method === 'GET' &&
+    httpVersion === '1.1' &&
+    headers.upgrade?.toLowerCase() === 'websocket' &&
+    (headers.connection ?? '').split(',').some((option) => option.trim().toLowerCase() === 'upgrade')
+  )
+}
+
+/** What a declared length says is too much, before a byte of it has come. */
+export function isTooLarge({ headers }: IncomingMessage, maxBody: number): boolean {
+  return maxBody > 0 && Number(headers['content-length'] ?? 0) > maxBody
+}
+
 /** The path of a request target, without its query. */
 export function pathOf(target: string): string {
   const end = target.indexOf('?')
   return end < 0 ? target : target.slice(0, end)
 }
 
+function mayHaveDots(target: string): boolean {
+  return target.includes('..') || target.includes('%')
+}
+
 /** Node joins, drops or keeps repeated headers, depending on the header; of Host it keeps the first. */
 function hasOneHost(request: IncomingMessage): boolean {
+  const { rawHeaders } = request
   let count = 0
-  for (let at = 0; at < request.rawHeaders.length; at += 2) {
-    if (request.rawHeaders[at]?.toLowerCase() === 'host') count += 1
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length === 4 && name.toLowerCase() === 'host') count += 1
   }
   if (count === 0) return request.httpVersion === '1.0'
   return count === 1 && hostPattern.test(request.headers.host ?? '')

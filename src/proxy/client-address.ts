@@ -6,14 +6,29 @@ export interface Client {
   readonly address: string | undefined
   /** Whether what the peer itself says of the client, in its X-Forwarded headers, is believed. */
   readonly isForwarded: boolean
+  /** What limits count it by. */
+  readonly key: string
 }
+
+/** A peer, as it was looked at once. */
+interface Peer {
+  readonly address: string | undefined
+  readonly isTrusted: boolean
+  readonly key: string
+}
+
+/** Peers that are remembered: most send more than one request. */
+const mostPeers = 10_000
 
 /** Finds the client behind proxies that are trusted, by their addresses. */
 export class ClientAddresses {
   readonly #trusted = new BlockList()
+  readonly #trustsNobody: boolean
+  readonly #peers = new Map<string | undefined, Peer>()
 
   /** @param ranges addresses (`10.1.2.3`) and ranges (`10.0.0.0/8`) */
   constructor(ranges: readonly string[]) {
+    this.#trustsNobody = ranges.length === 0
     for (const range of ranges) {
       const [address = '', bits] = range.split('/')
       const family = familyOf(address)
@@ -28,21 +43,34 @@ export class ClientAddresses {
    *
    * @param peer the other end of the connection; undefined on a Unix socket
    */
-  find(peer: string | undefined, forwardedFor: string | undefined): Client {
-    const address = peer === undefined ? undefined : plainAddress(peer)
-    if (address === undefined || !this.#isTrusted(address)) return { address, isForwarded: false }
+  find(peer: string | undefined, forwardedFor: string | string[] | undefined): Client {
+    const { address, isTrusted, key } = this.#peer(peer)
+    if (!isTrusted || address === undefined) return { address, isForwarded: false, key }
     let client = address
-    for (const entry of (forwardedFor ?? '').split(',').reverse()) {
+    for (const entry of String(forwardedFor ?? '')
+      .split(',')
+      .reverse()) {
       const named = plainAddress(entry.trim())
       if (named === undefined) break
       client = named
       if (!this.#isTrusted(named)) break
     }
-    return { address: client, isForwarded: true }
+    return { address: client, isForwarded: true, key: addressKey(client) }
+  }
+
+  #peer(written: string | undefined): Peer {
+    const known = this.#peers.get(written)
+    if (known !== undefined) return known
+    const address = written === undefined ? undefined : plainAddress(written)
+    const isTrusted = address !== undefined && this.#isTrusted(address)
+    const peer = { address, isTrusted, key: addressKey(address) }
+    if (this.#peers.size >= mostPeers) this.#peers.clear()
+    this.#peers.set(written, peer)
+    return peer
   }
 
   #isTrusted(address: string): boolean {
-    return this.#trusted.check(address, familyOf(address))
+    return !this.#trustsNobody && this.#trusted.check(address, familyOf(address))
   }
 }
 

@@ -3,6 +3,7 @@ import { Server as NetServer, type Socket } from 'node:net'
 import { setImmediate as eventLoopTurn } from 'node:timers/promises'
 import type { Clock } from '../secrets/clock.ts'
 import type { Exchange } from './exchange.ts'
+import type { Tunnel } from './tunnel.ts'
 
 /**
  * Milliseconds for which a connection without a request stays open while draining: its client may be sending one at
@@ -22,6 +23,9 @@ export class Connections {
   readonly #server: Server
   readonly #clock: Clock
   readonly #connections = new Map<Socket, Connection>()
+  /** What was upgraded: it ends by itself, or at the deadline. */
+  readonly #tunnels = new Set<Tunnel>()
+  #inFlight = 0
   #isDraining = false
   #closesIdle = false
 
@@ -35,7 +39,13 @@ export class Connections {
     return this.#isDraining
   }
 
+  /** Exchanges that are not over. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
   add(exchange: Exchange): void {
+    this.#inFlight += 1
     const connection = this.#connections.get(exchange.request.socket)
     if (connection === undefined) return
     connection.exchanges.add(exchange)
@@ -43,9 +53,16 @@ export class Connections {
   }
 
   ended(exchange: Exchange): void {
+    this.#inFlight -= 1
     this.#connections.get(exchange.request.socket)?.exchanges.delete(exchange)
     // An answer whose head had gone out before draining began did not say that it is the last one.
     if (this.#closesIdle) setImmediate(() => this.#server.closeIdleConnections())
+  }
+
+  /** @param make is given what to call when it is over */
+  tunnel(make: (over: () => void) => Tunnel): void {
+    const tunnel: Tunnel = make(() => this.#tunnels.delete(tunnel))
+    this.#tunnels.add(tunnel)
   }
 
   /** The exchange that was begun last on a connection. */
@@ -58,7 +75,7 @@ export class Connections {
    * that has nothing to answer, after a moment.
    *
    * @param withinMs milliseconds, after which what is still open is cut; without it nothing is cut
-   * @returns how many requests were cut
+   * @returns how many requests and upgraded connections were cut
    */
   async drain(withinMs?: number): Promise<number> {
     let cut = 0
@@ -75,7 +92,11 @@ export class Connections {
     if (withinMs !== undefined) {
       const end = (): void => {
         for (const { exchanges } of this.#connections.values()) cut += exchanges.size
+        cut += this.#tunnels.size
         server.closeAllConnections()
+        for (const tunnel of this.#tunnels) tunnel.destroy()
+        // Upgraded connections are no longer the server's, nor are those whose upgrade is still being asked for.
+        for (const socket of this.#connections.keys()) socket.destroy()
       }
       timers.push(this.#clock.setTimer(end, withinMs))
     }

@@ -1,23 +1,36 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import type { Dispatcher } from 'undici'
-import type { CodedError } from '../errors.ts'
+import type { CodedError, ErrorCode } from '../errors.ts'
 import { answerOf, type ProblemExtras } from '../problem.ts'
-import type { Clock } from '../secrets/clock.ts'
+import type { Clock, Timer } from '../secrets/clock.ts'
 import type { Connections } from './connections.ts'
-import { errorFor, type FailureReport, reasonOf } from './failure.ts'
-import { hasBody, type Identity, requestHeaders, responseHeaders } from './headers.ts'
 import type { ProxyObserver } from './observer.ts'
-import { RequestBody } from './request-body.ts'
-import type { Upstream } from './upstream.ts'
 
 /** What all exchanges of a proxy share. */
 export interface ExchangeDeps {
-  readonly upstream: Upstream
   readonly clock: Clock
   readonly observer: ProxyObserver
-  readonly failures: FailureReport
   readonly connections: Connections
+  /** Told of each exchange that is over. */
+  readonly over: (exchange: Exchange) => void
+}
+
+/** Whoever is asked for the answer, as long as there is one to come. */
+export interface Answering {
+  /** The client takes no more of the body for now. */
+  pause(): void
+  /** The client takes more of it. */
+  resume(): void
+  /** Nobody wants an answer any more. */
+  abandon(reason: Error): void
+}
+
+/** The head of an answer that has not been sent yet, and the first of its body. */
+interface Head {
+  readonly status: number
+  readonly reason: string
+  readonly headers: string[]
+  first: Buffer | undefined
 }
 
 /** Status of a request whose client left, as nginx counts it. It is never sent. */
@@ -26,45 +39,71 @@ const clientLeft = 499
 /** Milliseconds for which the rest of a body that nobody wants is read and thrown away. */
 const lingerTime = 2_000
 
+/** Bytes up to which a body goes out as one string with its head: cheaper than two buffers, and still the same bytes. */
+const smallBody = 8_192
+
 const nothing = Buffer.alloc(0)
 
-/** One request and its answer, which streams through or is one of our own. */
-export class Exchange implements Dispatcher.DispatchHandler {
+function ignore(): void {}
+
+/** One request and its answer, as the client sees them. Whoever answers says what. */
+export class Exchange {
   readonly request: IncomingMessage
-  readonly #response: ServerResponse
+  readonly response: ServerResponse
+  readonly startedAt: number
+  /** Whether the client wants to speak another protocol; its connection is for nothing else then. */
+  readonly isUpgrade: boolean
   readonly #deps: ExchangeDeps
-  readonly #startedAt: number
   /** Whether the client waits for 100 (Continue) before it sends the body. */
   #awaitsContinue: boolean
   /** For our answer or the application's: names and values in turn. */
   #extraHeaders: readonly string[] = []
-  #controller: Dispatcher.DispatchController | undefined
-  /** The application has no say any more: we answer, or nobody is left to be answered. */
+  #answering: Answering | undefined
+  #head: Head | undefined
+  #deadline: Timer | undefined
   #isDecided = false
   #isOver = false
-  #endsConnection = false
+  #endsConnection: boolean
+  /** What the client was answered, once it is over. */
+  status = 0
+  /** Of an answer of our own. */
+  errorCode: ErrorCode | undefined
+  bytesReceived = 0
+  bytesSent = 0
 
   constructor(
     request: IncomingMessage,
     response: ServerResponse,
     deps: ExchangeDeps,
-    options: { awaitsContinue: boolean },
+    { awaitsContinue, isUpgrade }: { awaitsContinue: boolean; isUpgrade: boolean },
   ) {
     this.request = request
-    this.#response = response
+    this.response = response
+    this.isUpgrade = isUpgrade
     this.#deps = deps
-    this.#startedAt = deps.clock.now()
-    this.#awaitsContinue = options.awaitsContinue
-    response.on('drain', () => this.#controller?.resume())
+    this.startedAt = deps.clock.now()
+    this.#awaitsContinue = awaitsContinue
+    // Node's parser has let go of the connection: it can carry no other request.
+    this.#endsConnection = isUpgrade
     response.on('finish', () => this.#finished())
     // A write that meets a connection which has just closed; `clientGone` brings the same news.
-    response.on('error', () => {})
+    response.on('error', ignore)
     deps.connections.add(this)
   }
 
   /** True when the answer is given, or nobody is left to take it. The body of the request may still be coming. */
   get isOver(): boolean {
     return this.#isOver
+  }
+
+  /** Whoever is asked has no say any more: we answer, or nobody is left to be answered. */
+  get isDecided(): boolean {
+    return this.#isDecided
+  }
+
+  /** Whether an answer has begun that cannot be taken back. */
+  get hasAnswered(): boolean {
+    return this.response.headersSent
   }
 
   /** No further request of this connection is answered. */
@@ -75,27 +114,28 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   /** Headers that the answer gets, whoever gives it: names and values in turn. */
   addHeaders(headers: readonly string[]): void {
-    this.#extraHeaders = [...this.#extraHeaders, ...headers]
+    if (headers.length > 0) this.#extraHeaders = [...this.#extraHeaders, ...headers]
   }
 
-  forward(target: string, identity: Identity): void {
-    const { pool, servername } = this.#deps.upstream
-    const options = {
-      path: target,
-      method: this.request.method ?? 'GET',
-      headers: requestHeaders(this.request, identity),
-      body: hasBody(this.request) ? new RequestBody(this.request, () => this.#continue()) : null,
-      servername,
-    }
-    pool.dispatch(options, this)
+  /** Calls `passed` when the exchange takes longer than this, in milliseconds from its beginning. */
+  limitTime(ms: number, passed: () => void): void {
+    this.#deadline = this.#deps.clock.setTimer(passed, this.startedAt + ms - this.#deps.clock.now())
+  }
+
+  /** From now on it is for somebody else to answer. */
+  answeredBy(answering: Answering): void {
+    this.#answering = answering
+    this.response.on('drain', () => this.#answering?.resume())
   }
 
   /** Answers with an error of ours, where no answer has begun; else the connection is cut. */
   fail(error: CodedError, extras: ProblemExtras = {}): void {
-    if (this.#isOver) return
+    if (this.#isOver || this.#isDecided) return
     this.#isDecided = true
-    this.#controller?.abort(error)
-    if (this.#response.headersSent) {
+    this.errorCode = error.code
+    this.#head = undefined
+    this.#answering?.abandon(error)
+    if (this.hasAnswered) {
       this.#cut()
       return
     }
@@ -104,7 +144,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // or a request (RFC 9110, section 10.1.1). And a request that is no HTTP has no end that could be known.
     if (this.#awaitsContinue || error.status === 400 || this.#isLast()) headers.push('Connection', 'close')
     const answer = answerOf(error, headers, extras)
-    this.#response.writeHead(answer.status, answer.headers).end(answer.body)
+    this.response.writeHead(answer.status, answer.headers).end(answer.body)
   }
 
   /** The connection is closed: there is nobody to answer. */
@@ -112,68 +152,88 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (this.#isOver) return
     this.#isDecided = true
     this.#over(clientLeft)
-    this.#controller?.abort(new Error('the client left'))
+    this.#answering?.abandon(new Error('the client left'))
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    if (this.#isDecided) controller.abort(new Error('the request was decided without the application'))
-  }
-
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    _headers: IncomingHttpHeaders,
-    reason?: string,
-  ): void {
-    const raw = Array.isArray(controller.rawHeaders) ? controller.rawHeaders : []
-    const headers = responseHeaders(raw, status)
-    if (headers === undefined) throw new Error('the answer is in a transfer coding that is not understood')
-    if (status < 200) {
-      this.#inform(status, headers)
-      return
-    }
-    headers.push(...this.#extraHeaders)
-    if (this.#isLast()) headers.push('Connection', 'close')
-    this.#response.writeHead(status, reason ?? '', headers)
-    // The head goes out at once, since an event stream may say nothing for long; yet in one piece with what has already
-    // come of the body. Not by flushHeaders, which writes the head as UTF-8 and so spoils what is beyond ASCII in it.
-    const socket = this.#response.socket
-    socket?.cork()
-    this.#response.write(nothing)
-    process.nextTick(() => socket?.uncork())
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#response.write(chunk)) controller.pause()
-  }
-
-  onResponseEnd(): void {
-    // Trailers are not passed on (RFC 9110, section 6.5.1, allows that): they could carry what a head must not.
-    this.#response.end()
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    // Ended by the client or by us; undici only confirms it.
-    if (this.#isDecided) return
-    const reason = reasonOf(error, this.#controller !== undefined)
-    this.#deps.failures.add(reason, error)
-    this.fail(errorFor(reason))
-  }
-
-  /** The application is there to take the body. */
-  #continue(): void {
+  /** Somebody is there to take the body. */
+  continue(): void {
     if (!this.#awaitsContinue || this.#isDecided) return
     this.#awaitsContinue = false
-    this.#response.writeContinue()
+    this.response.writeContinue()
+  }
+
+  /** A piece of the request's body has come. */
+  received(bytes: number): void {
+    this.bytesReceived += bytes
+    this.#deps.observer.received(bytes)
   }
 
   /** A 1xx answer that comes before the final one; HTTP/1.0 knows none. */
-  #inform(status: number, headers: string[]): void {
-    if (this.request.httpVersion === '1.0' || this.#response.headersSent) return
+  inform(status: number, headers: string[]): void {
+    if (this.request.httpVersion === '1.0' || this.hasAnswered) return
     // Node has the method since 26.2; to be silent is all that an older one leaves.
-    if (typeof this.#response.writeInformation === 'function')
-      this.#response.writeInformation(status, headers)
+    if (typeof this.response.writeInformation === 'function') this.response.writeInformation(status, headers)
+  }
+
+  /**
+   * The head of the answer, names and values in turn. It is sent with what comes of the body in the same turn, or at its
+   * end: an event stream may say nothing for long.
+   */
+  begin(status: number, reason: string, headers: string[]): void {
+    headers.push(...this.#extraHeaders)
+    if (this.#isLast()) headers.push('Connection', 'close')
+    this.#head = { status, reason, headers, first: undefined }
+    process.nextTick(() => this.#sendHead())
+  }
+
+  /** @returns whether the client takes more */
+  write(chunk: Buffer): boolean {
+    this.bytesSent += chunk.length
+    this.#deps.observer.sent(chunk.length)
+    const head = this.#head
+    if (head === undefined) return this.response.write(chunk)
+    if (head.first === undefined) {
+      head.first = chunk
+      return true
+    }
+    this.#sendHead()
+    return this.response.write(chunk)
+  }
+
+  /** @param trailers names and values in turn; they can follow only what is sent in chunks */
+  end(trailers: string[]): void {
+    const head = this.#head
+    if (head === undefined || trailers.length > 0) {
+      this.#sendHead()
+      if (trailers.length > 0) this.response.addTrailers(pairsOf(trailers))
+      this.response.end()
+      return
+    }
+    this.#head = undefined
+    this.response.writeHead(head.status, head.reason, head.headers)
+    const { first } = head
+    if (first === undefined) this.response.end()
+    else if (first.length > smallBody) this.response.end(first)
+    else this.response.end(first.toString('latin1'), 'latin1')
+  }
+
+  /** The client's connection is somebody else's from now on. */
+  handOver(status: number): Socket {
+    const { socket } = this.request
+    this.#isDecided = true
+    this.response.detachSocket(socket)
+    this.#over(status)
+    return socket
+  }
+
+  #sendHead(): void {
+    const head = this.#head
+    if (head === undefined) return
+    this.#head = undefined
+    this.response.writeHead(head.status, head.reason, head.headers)
+    // Not by flushHeaders, which writes the head as UTF-8 and so spoils what is beyond ASCII in it.
+    const takesMore = this.response.write(head.first ?? nothing)
+    if (!takesMore && head.first !== undefined) this.#answering?.pause()
   }
 
   /**
@@ -182,7 +242,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
    */
   #cut(): void {
     const { socket } = this.request
-    this.#over(this.#response.statusCode)
+    this.#over(this.response.statusCode)
     if (socket instanceof Socket && socket.remoteAddress !== undefined) socket.resetAndDestroy()
     else socket.destroy()
   }
@@ -190,7 +250,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   /** The answer is with the operating system. */
   #finished(): void {
     if (this.#isOver) return
-    this.#over(this.#response.statusCode)
+    this.#over(this.response.statusCode)
     if (this.#endsConnection) this.request.socket.destroySoon()
     else if (!this.request.complete) this.#linger()
   }
@@ -212,12 +272,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #over(status: number): void {
     this.#isOver = true
-    const { clock, connections, observer } = this.#deps
-    connections.ended(this)
-    observer.answered({
-      method: this.request.method ?? '',
-      status,
-      durationMs: clock.now() - this.#startedAt,
-    })
+    this.status = status
+    this.#deadline?.cancel()
+    this.#deps.connections.ended(this)
+    this.#deps.over(this)
   }
+}
+
+function pairsOf(list: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = []
+  for (let at = 0; at < list.length; at += 2) pairs.push([list[at] ?? '', list[at + 1] ?? ''])
+  return pairs
 }

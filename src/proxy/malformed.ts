@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { CodedError } from '../errors.ts'
 import { rawResponse } from '../problem.ts'
 import type { Exchange } from './exchange.ts'
+import { headersTimeout, maxHeaderSize } from './listening.ts'
 import type { ProxyObserver } from './observer.ts'
-import { headersTimeout, maxHeaderSize } from './server-options.ts'
 
 /**
  * For what Node's parser refuses. It reads no further on this connection, which ends here, as soon as what came before
@@ -13,7 +14,7 @@ import { headersTimeout, maxHeaderSize } from './server-options.ts'
  */
 export function malformed(
   error: Error & { code?: string },
-  socket: Socket,
+  socket: Duplex,
   last: Exchange | undefined,
   observer: ProxyObserver,
 ): void {
@@ -33,6 +34,12 @@ export function malformed(
   } else {
     last.fail(coded)
   }
+}
+
+/** For a connection on which nothing has moved for too long: a client that stopped in the middle of a body is told so. */
+export function stalled(socket: Socket, last: Exchange | undefined): void {
+  if (last === undefined || last.isOver || last.request.complete || last.hasAnswered) socket.destroy()
+  else last.fail(new CodedError('SIDEKEEP_REQUEST_INCOMPLETE', [socket.timeout ?? 0]))
 }
 
 function parserError(code: string | undefined): CodedError {

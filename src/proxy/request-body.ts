@@ -1,6 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 
+export interface RequestBodyEvents {
+  /** Called once, when the application is there to take the body. */
+  readonly wanted: () => void
+  /** Called with the length of each piece, before it is passed on. */
+  readonly came: (bytes: number) => void
+}
+
 /**
  * A request's body on its way to the application, piece by piece, as fast as the application takes it. Not the request
  * itself: undici destroys the body when the exchange fails, and with the request would go the connection, on which the
@@ -8,14 +15,13 @@ import { Readable } from 'node:stream'
  */
 export class RequestBody extends Readable {
   readonly #request: IncomingMessage
-  readonly #wanted: () => void
+  readonly #events: RequestBodyEvents
   #isWanted = false
 
-  /** @param wanted called once, when the application is there to take the body */
-  constructor(request: IncomingMessage, wanted: () => void) {
+  constructor(request: IncomingMessage, events: RequestBodyEvents) {
     super()
     this.#request = request
-    this.#wanted = wanted
+    this.#events = events
     // Undici hears of errors by its own listener while it has one; without any, one more would end the process.
     this.on('error', () => {})
   }
@@ -24,7 +30,7 @@ export class RequestBody extends Readable {
     if (!this.#isWanted) {
       this.#isWanted = true
       this.#request.on('data', this.#onData).on('end', this.#onEnd)
-      this.#wanted()
+      this.#events.wanted()
     }
     this.#request.resume()
   }
@@ -35,6 +41,9 @@ export class RequestBody extends Readable {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    this.#events.came(chunk.length)
+    // It may have been too much.
+    if (this.destroyed) return
     if (!this.push(chunk)) this.#request.pause()
   }
 

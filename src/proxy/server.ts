@@ -1,33 +1,39 @@
-import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isDeepStrictEqual } from 'node:util'
+import type { Server } from 'node:http'
+import type { ServerOptions as TlsOptions } from 'node:https'
+import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import Fastify from 'fastify'
 import type { Logger } from 'pino'
+import { isEqual } from '../config/equal.ts'
 import type { ProxyConfig } from '../config/schema.ts'
+import { handleInTurn } from '../pipelines.ts'
 import type { Clock } from '../secrets/clock.ts'
 import type { SecretValues } from '../secrets/values.ts'
-import { inadmissible, pathOf } from './admission.ts'
-import { addressKey, ClientAddresses } from './client-address.ts'
+import { AccessLog } from './access-log.ts'
+import { ClientAddresses } from './client-address.ts'
+import { Concurrency } from './concurrency.ts'
 import { Connections } from './connections.ts'
 import { Exchange } from './exchange.ts'
 import { FailureReport } from './failure.ts'
-import { saneRequestId } from './headers.ts'
 import { Limiter } from './limits/limiter.ts'
 import { openStore } from './limits/open-store.ts'
 import type { LimitStore } from './limits/store.ts'
-import { malformed } from './malformed.ts'
+import { type Arrival, createListening, idleTimeout } from './listening.ts'
+import { malformed, stalled } from './malformed.ts'
 import type { ProxyObserver } from './observer.ts'
-import { addHandler, idleTimeout, serverOptions } from './server-options.ts'
-import type { Upstream } from './upstream.ts'
-import { openUpstream } from './upstream.ts'
+import { Passage, type Way } from './passage.ts'
+import { Tunnel } from './tunnel.ts'
+import { openUpstream, type Upstream } from './upstream/upstream.ts'
 
 export interface ProxyDeps {
   readonly config: ProxyConfig
   readonly log: Logger
   readonly clock: Clock
   readonly observer: ProxyObserver
-  readonly values: SecretValues
+  /** What of the configuration lies in the cache. */
+  readonly values: Pick<SecretValues, 'read'>
+  /** Undefined: plain HTTP. */
+  readonly tls?: TlsOptions | undefined
 }
 
 export interface ProxyServer {
@@ -42,92 +48,79 @@ export interface ProxyServer {
    * Makes ready to go on with another configuration, whose `listen` is not looked at. Its commit neither waits nor
    * fails, and cuts nothing: requests under way end as they began. What clients owe to a limit whose key, rate and burst
    * stay is kept, the debts of other limits are forgotten.
+   *
+   * @throws SIDEKEEP_CREDENTIAL_UNREADABLE
    */
   prepare(config: ProxyConfig): Promise<{ commit(): void; abandon(): Promise<void> }>
 }
 
-/** What a configuration decides of the way of a request. */
-interface Way {
-  readonly config: ProxyConfig
-  readonly upstream: Upstream
-  readonly addresses: ClientAddresses
-  readonly limiter: Limiter
+/** The way, and what of it is to be closed when another takes its place. */
+interface OwnedWay extends Way {
   readonly store: LimitStore
 }
 
-/** RFC 9457 leaves problem types to registries; this one is of the IETF's draft on RateLimit headers. */
-const quotaExceeded = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
-
-/** The reverse proxy before the application: who may pass, how often, and the way through. Knows no process. */
-export async function createProxy({ config, log, clock, observer, values }: ProxyDeps): Promise<ProxyServer> {
-  const store = await openStore(config, { log, clock, observer, values })
-  let way: Way = {
-    config,
-    upstream: openUpstream(config),
-    addresses: new ClientAddresses(config.trustedProxies),
-    store,
-    limiter: new Limiter({ limits: config.limits, store, headers: config.rateLimitHeaders, observer }),
-  }
+/**
+ * The reverse proxy before the application: who may pass, how often, and the way through. Knows no process.
+ *
+ * @throws SIDEKEEP_CREDENTIAL_UNREADABLE
+ */
+export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
+  const { config, log, clock, observer, tls } = proxyDeps
+  let way = await openWay(config, proxyDeps)
   /** Connections to where the application was, or by timeouts that were: they end with the requests on them. */
   const former = new Set<Upstream>()
-  const app: FastifyInstance = Fastify({
-    ...serverOptions(config.timeouts),
-    clientErrorHandler: (error, socket) => malformed(error, socket, connections.last(socket), observer),
-  })
-  // By default Node hands on 2,000 headers and drops the rest without a word: a client could push a second Host, or what
-  // the load balancer adds, out of sight. How many there are is bounded by the size of them all.
-  app.server.maxHeadersCount = 0
-  const connections = new Connections(app.server, clock)
-  const deps = {
-    get upstream() {
-      return way.upstream
-    },
+  const passages = new WeakMap<Exchange, Passage>()
+  const accessLog = new AccessLog(config.access, log, clock)
+  const concurrency = new Concurrency(config.concurrency, clock)
+
+  const server: Server = createListening(tls, handle, (socket) => connections.last(socket)?.isOver === false)
+  const connections = new Connections(server, clock)
+  const passageDeps = {
     clock,
     observer,
+    concurrency,
     failures: new FailureReport({ log, clock, observer }),
-    connections,
+    tunnel: openTunnel,
   }
-  const awaitContinue = new WeakSet<IncomingMessage>()
-  const handOver = (request: IncomingMessage, response: ServerResponse): void => {
-    app.server.emit('request', request, response)
-  }
-  // Without this listener Node answers 100 by itself, before any limit is asked.
-  app.server.on('checkContinue', (request, response) => {
-    awaitContinue.add(request)
-    handOver(request, response)
-  })
-  // Of an expectation that nobody knows nothing is expected (RFC 9110, section 10.1.1).
-  app.server.on('checkExpectation', handOver)
+  const exchangeDeps = { clock, observer, connections, over }
+  handleInTurn(server, (socket) => connections.last(socket)?.response)
+  server.setTimeout(idleTimeout(config.timeouts), (socket) => stalled(socket, connections.last(socket)))
+  observer.gauges(() => ({
+    inFlight: connections.inFlight,
+    queueDepth: concurrency.queueDepth,
+    limitKeys: way.config.limits.map(({ name }, place) => ({ limit: name, keys: way.store.size(place) })),
+  }))
 
-  addHandler(app, (request, response, target) => {
-    const exchange = new Exchange(request, response, deps, { awaitsContinue: awaitContinue.has(request) })
-    const requestId = saneRequestId(request) ?? randomUUID()
-    const refusal = inadmissible(request, target)
-    if (refusal !== undefined) {
-      exchange.addHeaders(['X-Request-Id', requestId])
-      exchange.fail(refusal)
-      return
-    }
-    const peer = request.socket.remoteAddress
-    const { addresses, limiter } = way
-    const client = addresses.find(peer, forwardedFor(request))
-    const asked = {
-      method: request.method ?? '',
-      path: pathOf(target),
-      client: addressKey(client.address),
-      headers: request.headers,
-      rawHeaders: request.rawHeaders,
-    }
-    const ruling = limiter.rule(asked, clock.now())
-    if (ruling instanceof Promise) throw new Error('not yet')
-    exchange.addHeaders(ruling.headers)
-    if (ruling.refusal !== undefined) {
-      exchange.addHeaders(['X-Request-Id', requestId])
-      const { error, limits } = ruling.refusal
-      exchange.fail(error, { type: quotaExceeded, members: { 'violated-policies': limits } })
-      return
-    }
-    exchange.forward(target, { client, peer, requestId })
+  function handle({ request, response, awaitsContinue, isUpgrade }: Arrival): void {
+    const exchange = new Exchange(request, response, exchangeDeps, { awaitsContinue, isUpgrade })
+    const passage = new Passage(exchange, way, passageDeps)
+    passages.set(exchange, passage)
+    passage.enter()
+  }
+
+  function over(exchange: Exchange): void {
+    const { request, status, startedAt } = exchange
+    observer.answered({ method: request.method ?? '', status, durationMs: clock.now() - startedAt })
+    const passage = passages.get(exchange)
+    passage?.leave()
+    if (passage === undefined) return
+    const { target, client, requestId } = passage
+    accessLog.write(exchange, { target, client: client.address, requestId })
+  }
+
+  function openTunnel(exchange: Exchange, application: Duplex, head: string): void {
+    const client = exchange.handOver(101)
+    observer.upgraded()
+    client.write(head, 'latin1')
+    const options = { idle: way.config.timeouts.upgraded, observer }
+    connections.tunnel((closed) => new Tunnel(client, application, options, closed))
+  }
+
+  // Fastify opens and closes it, as the other listeners; requests go past its router.
+  const app: FastifyInstance = Fastify({
+    logger: false,
+    serverFactory: () => server,
+    clientErrorHandler: (error, socket) => malformed(error, socket, connections.last(socket), observer),
   })
 
   return {
@@ -137,39 +130,63 @@ export async function createProxy({ config, log, clock, observer, values }: Prox
       if (requests > 0)
         log.warn({ requests }, 'requests under way to the application were cut at the deadline')
       await app.close()
-      await Promise.all([way.upstream, ...former].map(({ pool }) => pool.destroy()))
+      await Promise.all([way.upstream, ...former].map((upstream) => upstream.connections.destroy()))
+      await way.store.close()
     },
     async prepare(next) {
       const before = way
-      const isSameUpstream =
-        next.upstream === before.config.upstream && isDeepStrictEqual(next.timeouts, before.config.timeouts)
-      const store = await openStore(next, { log, clock, observer, values }, before.store)
-      const after: Way = {
-        config: next,
-        store,
-        upstream: isSameUpstream ? before.upstream : openUpstream(next),
-        addresses: new ClientAddresses(next.trustedProxies),
-        limiter: new Limiter({ limits: next.limits, store, headers: next.rateLimitHeaders, observer }),
-      }
+      const after = await openWay(next, proxyDeps, before)
+      const isSameUpstream = after.upstream === before.upstream
       return {
         commit() {
           way = after
+          concurrency.change(next.concurrency)
+          accessLog.change(next.access)
+          server.setTimeout(idleTimeout(next.timeouts))
+          if (after.store !== before.store) void before.store.close()
           if (isSameUpstream) return
-          app.server.setTimeout(idleTimeout(next.timeouts))
           former.add(before.upstream)
           // Takes no new request and waits for the last of those under way.
           const forget = (): boolean => former.delete(before.upstream)
-          before.upstream.pool.close().then(forget, forget)
+          before.upstream.connections.close().then(forget, forget)
         },
         async abandon() {
-          if (!isSameUpstream) await after.upstream.pool.destroy()
+          if (!isSameUpstream) await after.upstream.connections.destroy()
+          if (after.store !== before.store) await after.store.close()
         },
       }
     },
   }
 }
 
-function forwardedFor(request: IncomingMessage): string | undefined {
-  const value = request.headers['x-forwarded-for']
-  return Array.isArray(value) ? value.join(', ') : value
+/** @param before what may be kept of it is */
+async function openWay(
+  config: ProxyConfig,
+  { log, clock, observer, values }: ProxyDeps,
+  before?: OwnedWay,
+): Promise<OwnedWay> {
+  const keepsUpstream =
+    before !== undefined &&
+    config.upstream === before.config.upstream &&
+    isEqual(config.upstreamTls, before.config.upstreamTls) &&
+    isEqual(config.timeouts, before.config.timeouts)
+  const upstream = keepsUpstream ? before.upstream : await openUpstream(config, clock)
+  const store = await openStore(config, { log, clock, observer, values }, before?.store)
+  return {
+    config,
+    upstream,
+    store,
+    addresses: new ClientAddresses(config.trustedProxies),
+    limiter: new Limiter({ limits: config.limits, store, headers: config.rateLimitHeaders, observer }),
+    isExempt: exactly(config.exempt),
+  }
+}
+
+/** Compared as they were sent: what another spelling gets past a limit would be a way around it. */
+function exactly(patterns: readonly string[]): (path: string) => boolean {
+  const paths = new Set(patterns.filter((pattern) => !pattern.endsWith('*')))
+  const beginnings = patterns
+    .filter((pattern) => pattern.endsWith('*'))
+    .map((pattern) => pattern.slice(0, -1))
+  return (path) => paths.has(path) || beginnings.some((beginning) => path.startsWith(beginning))
 }

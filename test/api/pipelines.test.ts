@@ -8,7 +8,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
-import { mostBehind } from '../../src/api/pipelines.ts'
+import { mostBehind } from '../../src/pipelines.ts'
 import { settle } from '../support/virtual-clock.ts'
 import type { World } from './support/world.ts'
 import { createWorld } from './support/world.ts'
@@ -191,7 +191,7 @@ t.test(
 t.test(
   'the order holds without Fastify too: what handles requests is called for one at a time',
   async (t) => {
-    const { handleInTurn } = await import('../../src/api/pipelines.ts')
+    const { handleInTurn } = await import('../../src/pipelines.ts')
     const began: http.ServerResponse[] = []
     const last = new WeakMap<Socket, http.ServerResponse>()
     const server = http.createServer((request, response) => {

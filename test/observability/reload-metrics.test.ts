@@ -68,7 +68,7 @@ t.test(
 t.test('the proxy shows in the metrics from when there is one, with the limits that there are', async (t) => {
   const metrics = metricsOf()
   t.notMatch(await scrape(metrics), 'sidekeep_proxy_')
-  const cells = new ProxyCells([{ name: 'one', mode: 'enforce' }], ['reset'])
+  const cells = new ProxyCells([{ name: 'one', mode: 'enforce' }], ['reset'], [])
   metrics.proxy = cells
   cells.limited({ limit: 'one' })
   t.equal(metric(await scrape(metrics), 'sidekeep_proxy_limited_total', { limit: 'one' }), 1)

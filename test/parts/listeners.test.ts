@@ -57,7 +57,7 @@ async function rigOf(t: Test, listeners: Options): Promise<Rig> {
   }
   const proxy = (): ServedProxy => ({
     ...serve('proxy'),
-    prepare: () => {
+    prepare: async () => {
       story.push('prepare')
       return {
         commit: () => story.push('commit'),

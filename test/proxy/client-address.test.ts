@@ -4,8 +4,16 @@ import { addressKey, ClientAddresses } from '../../src/proxy/client-address.ts'
 const addresses = new ClientAddresses(['10.0.0.0/8', '192.0.2.7', '2001:db8:ffff::/48'])
 
 t.test('X-Forwarded-For of a peer that is not trusted is ignored', async (t) => {
-  t.same(addresses.find('198.51.100.1', '203.0.113.1'), { address: '198.51.100.1', isForwarded: false })
-  t.same(addresses.find('192.0.2.8', '203.0.113.1'), { address: '192.0.2.8', isForwarded: false })
+  t.same(addresses.find('198.51.100.1', '203.0.113.1'), {
+    address: '198.51.100.1',
+    isForwarded: false,
+    key: '198.51.100.1',
+  })
+  t.same(addresses.find('192.0.2.8', '203.0.113.1'), {
+    address: '192.0.2.8',
+    isForwarded: false,
+    key: '192.0.2.8',
+  })
 })
 
 t.test('behind trusted proxies the client is the rightmost address that is not one of them', async (t) => {
@@ -35,7 +43,7 @@ t.test('ports, brackets and zones are not part of an address', async (t) => {
 })
 
 t.test('on a Unix socket nobody knows the client', async (t) => {
-  t.same(addresses.find(undefined, '203.0.113.1'), { address: undefined, isForwarded: false })
+  t.same(addresses.find(undefined, '203.0.113.1'), { address: undefined, isForwarded: false, key: '' })
   t.equal(addressKey(undefined), '')
 })
 

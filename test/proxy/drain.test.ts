@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { createProxy } from '../../src/proxy/server.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
-import { configOf, Observed, startProxy } from './support/proxy.ts'
+import { configOf, noValues, Observed, startProxy } from './support/proxy.ts'
 import { connectTo } from './support/raw-client.ts'
 import { startEcho, startUpstream } from './support/upstream.ts'
 
@@ -116,7 +116,13 @@ t.test('what never ends is cut at the deadline', async (t) => {
 t.test('a proxy that never listened closes, and twice does no harm', async (t) => {
   const log = pino({ level: 'silent' })
   const config = configOf({ upstream: 'http://127.0.0.1:1' })
-  const proxy = createProxy({ config, log, clock: new VirtualClock(), observer: new Observed() })
+  const proxy = await createProxy({
+    config,
+    log,
+    clock: new VirtualClock(),
+    observer: new Observed(),
+    values: noValues,
+  })
   await proxy.close()
   await proxy.close()
   t.notOk(proxy.app.server.listening)

@@ -100,6 +100,7 @@ t.test('5. Headers for the next hop only are not forwarded', async (t) => {
   const { names } = JSON.parse(answer.body) as Echo
   t.same(names.map((name) => name.toLowerCase()).sort(), [
     'connection',
+    'forwarded',
     'host',
     'x-forwarded-for',
     'x-forwarded-host',
@@ -196,10 +197,10 @@ t.test('what follows the body of a GET is the next request, not part of the firs
   t.match(JSON.parse((await client.response()).body), { url: '/2', body: '' })
 })
 
-t.test('trailers are not forwarded, whatever they claim to be', async (t) => {
+t.test('trailers that a head alone may hold are not forwarded, whatever they claim', async (t) => {
   const upstream = await startRawUpstream(t, (socket) =>
     socket.write(
-      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nHost: b\r\nX-Trail: CANARY-trail\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nHost: b\r\nTE: x\r\nSet-Cookie: CANARY-cookie\r\nSidekeep-Error: CANARY-error\r\nX-Digest: kept\r\n\r\n',
     ),
   )
   const { port } = await startProxy(t, { upstream: upstream.origin })
@@ -207,35 +208,22 @@ t.test('trailers are not forwarded, whatever they claim to be', async (t) => {
   client.send(
     'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\nHost: b\r\nX-Trail: CANARY-trail\r\n\r\n',
   )
-  const text = await client.until('\r\n0\r\n\r\n')
-  t.notMatch(text, 'CANARY-trail')
-  t.notMatch(upstream.received, 'CANARY-trail')
+  t.match(await client.until('\r\n0\r\nX-Digest: kept\r\n\r\n'), 'ok')
+  t.notMatch(upstream.received, 'CANARY-trail', 'those of a request are dropped, all of them')
 })
 
 t.test('an answer whose trailers claim another length is cut', async (t) => {
-  const upstream = await startRawUpstream(t, (socket) =>
-    socket.write(
-      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nContent-Length: 9\r\n\r\n',
-    ),
-  )
+  const upstream = await startRawUpstream(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n')
+  })
   const { port, observed } = await startProxy(t, { upstream: upstream.origin })
   const client = await connectTo(t, port)
   client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await client.until('ok\r\n')
+  for (const socket of upstream.sockets) socket.write('0\r\nContent-Length: 9\r\n\r\n')
   await client.ended
-  t.notMatch(client.pending, /\r\n0\r\n/, 'its end is not there')
+  t.notMatch(client.pending, /0\r\n/, 'its end is not there')
   t.same(observed.failures, ['protocol'])
-})
-
-t.test('a request for a WebSocket is declined with 501', async (t) => {
-  const { origin } = await startEcho(t)
-  const { port } = await startProxy(t, { upstream: origin })
-  const answer = await exchange(
-    t,
-    port,
-    'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAA\r\n\r\n',
-  )
-  t.equal(answer.status, 501)
-  t.equal(answer.header('sidekeep-error'), 'SIDEKEEP_UPGRADE_NOT_SUPPORTED')
 })
 
 t.test('a head that is too large is answered 431', async (t) => {

@@ -1,19 +1,14 @@
 import t from 'tap'
+import { quotaOf } from '../../src/limits/gcra.ts'
 import { TatTable } from '../../src/limits/tat-table.ts'
-import { Limiter } from '../../src/proxy/limits/limiter.ts'
-import { limitOf, Observed } from './support/proxy.ts'
+import { MemoryStore } from '../../src/proxy/limits/memory-store.ts'
 
 const capacity = 100
 
 function limiterOf(rate: number, burst: number) {
-  const limiter = new Limiter({
-    limits: [limitOf({ rate, burst })],
-    exempt: [],
-    observer: new Observed(),
-    capacity,
-  })
-  return (client: string, now: number) =>
-    limiter.rule('/', { client, headers: {} }, now).refusal === undefined
+  const quota = quotaOf(rate, burst)
+  const store = new MemoryStore([{ name: 'per-client', quota, mode: 'enforce', maxKeys: capacity }])
+  return (key: string, now: number) => store.take([{ place: 0, key }], now)[0]?.allowed === true
 }
 
 t.test('rotating keys does not reset the budget of any key', async (t) => {

@@ -103,7 +103,7 @@ t.test('a request must pass all limits, and one that is refused costs nothing an
     upstream: origin,
     trustedProxies: ['127.0.0.1'],
     limits: [
-      limitOf({ name: 'global', key: { by: 'none' }, rate: 0.1, burst: 3 }),
+      limitOf({ name: 'global', key: [{ by: 'none' }], rate: 0.1, burst: 3 }),
       limitOf({ name: 'per-client', rate: 0.2, burst: 1 }),
     ],
   })
@@ -127,7 +127,7 @@ t.test('a limit by header counts each value, and together all requests without t
   const { origin } = await startEcho(t)
   const { port } = await startProxy(t, {
     upstream: origin,
-    limits: [limitOf({ key: { by: 'header', name: 'x-api-key' } })],
+    limits: [limitOf({ key: [{ by: 'header', name: 'x-api-key' }] })],
   })
   const withKey = (key: string) => `GET / HTTP/1.1\r\nHost: a\r\nX-Api-Key: ${key}\r\n\r\n`
   t.equal((await exchange(t, port, withKey('CANARY-key-1'))).status, 200)

@@ -3,11 +3,23 @@ import { createServer, get, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text as textOf } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
-import { Limiter } from '../../src/proxy/limits/limiter.ts'
+import type { LimitConfig } from '../../src/config/schema.ts'
+import { storedLimits } from '../../src/proxy/limits/limiter.ts'
+import { MemoryStore } from '../../src/proxy/limits/memory-store.ts'
 import { configOf, limitOf, startProxy } from './support/proxy.ts'
 
-const observer = { answered() {}, limited() {}, upstreamFailed() {} }
-const from = (client: string) => ({ client, headers: {} })
+/** A store of these limits, after another one, and whether it lets a client pass all of them. */
+function storeOf(limits: readonly LimitConfig[], former?: MemoryStore) {
+  const store = new MemoryStore(storedLimits(limits), former)
+  const passes = (key = 'a'): boolean =>
+    store
+      .take(
+        limits.map((_, place) => ({ place, key })),
+        0,
+      )
+      .every(({ allowed }) => allowed)
+  return { store, passes }
+}
 
 async function application(t: Test, name: string): Promise<string> {
   const server: Server = createServer((_request, response) => response.end(name))
@@ -26,39 +38,33 @@ async function ask(port: number): Promise<{ status: number | undefined; text: st
 }
 
 t.test('what is owed to a limit is owed to the same limit of the next configuration', async (t) => {
-  const limiter = new Limiter({ limits: [limitOf({ burst: 2 })], exempt: [], observer })
-  t.equal(limiter.rule('/', from('a'), 0).refusal, undefined)
-  const more = [limitOf({ name: 'all', burst: 10, key: { by: 'none' } }), limitOf({ burst: 2 })]
-  const next = limiter.successor({ limits: more, exempt: ['/free'] })
-  t.equal(next.rule('/', from('a'), 0).refusal, undefined)
-  t.strictSame(next.rule('/', from('a'), 0).refusal?.limits, ['per-client'], 'two of two are spent')
-  t.equal(next.rule('/free', from('a'), 0).refusal, undefined)
+  const first = storeOf([limitOf({ burst: 2 })])
+  t.ok(first.passes())
+  const more = [limitOf({ name: 'all', burst: 10, key: [{ by: 'none' }] }), limitOf({ burst: 2 })]
+  const next = storeOf(more, first.store)
+  t.ok(next.passes())
+  t.notOk(next.passes(), 'two of two are spent')
 })
 
-t.test(
-  'a limit with another rate, burst, key or name begins anew; its mode makes no difference',
-  async (t) => {
-    const limiter = new Limiter({ limits: [limitOf()], exempt: [], observer })
-    limiter.rule('/', from('a'), 0)
-    for (const other of [{ rate: 2 }, { burst: 2 }, { key: { by: 'none' } as const }, { name: 'other' }]) {
-      const next = limiter.successor({ limits: [limitOf(other)], exempt: [] })
-      t.equal(next.rule('/', from('a'), 0).refusal, undefined, JSON.stringify(other))
-    }
-    const shadow = limiter.successor({ limits: [limitOf({ mode: 'shadow' })], exempt: [] })
-    t.equal(shadow.rule('/', from('a'), 0).refusal, undefined)
-    const enforced = shadow.successor({ limits: [limitOf()], exempt: [] })
-    t.strictSame(enforced.rule('/', from('a'), 0).refusal?.limits, ['per-client'])
-  },
-)
+t.test('a limit with another rate, burst or name begins anew; its mode makes no difference', async (t) => {
+  const first = storeOf([limitOf()])
+  t.ok(first.passes())
+  for (const other of [{ rate: 2 }, { burst: 2 }, { name: 'other' }]) {
+    t.ok(storeOf([limitOf(other)], first.store).passes(), JSON.stringify(other))
+  }
+  const shadow = storeOf([limitOf({ mode: 'shadow' })], first.store)
+  t.notOk(storeOf([limitOf()], shadow.store).passes())
+})
 
 t.test('a configuration that is prepared holds from its commit on, and not if it is given up', async (t) => {
   const [first, second] = [await application(t, 'first'), await application(t, 'second')]
   const { proxy, port } = await startProxy(t, { upstream: first })
-  const prepared = proxy.prepare(configOf({ upstream: second }))
+  const prepared = await proxy.prepare(configOf({ upstream: second }))
   t.match(await ask(port), { status: 200, text: 'first' })
   prepared.commit()
   t.match(await ask(port), { status: 200, text: 'second' })
-  await proxy.prepare(configOf({ upstream: first, limits: [limitOf()] })).abandon()
+  const other = await proxy.prepare(configOf({ upstream: first, limits: [limitOf()] }))
+  await other.abandon()
   t.match(await ask(port), { status: 200, text: 'second' })
   t.match(await ask(port), { status: 200, text: 'second' })
 })
@@ -66,6 +72,7 @@ t.test('a configuration that is prepared holds from its commit on, and not if it
 t.test('other timeouts hold for the application and for idle clients', async (t) => {
   const { proxy } = await startProxy(t, { upstream: await application(t, 'it') })
   const timeouts = { connect: 1_000, headers: 2_000, idle: 3_000 }
-  proxy.prepare(configOf({ upstream: 'http://127.0.0.1:1', timeouts })).commit()
+  const prepared = await proxy.prepare(configOf({ upstream: 'http://127.0.0.1:1', timeouts }))
+  prepared.commit()
   t.equal(proxy.app.server.timeout, 9_000)
 })

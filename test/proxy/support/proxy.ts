@@ -2,7 +2,12 @@
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import type { LimitConfig, ProxyConfig } from '../../../src/config/schema.ts'
-import type { ProxyObserver, UpstreamFailure } from '../../../src/proxy/observer.ts'
+import type {
+  ProxyGauges,
+  ProxyObserver,
+  StoreFailure,
+  UpstreamFailure,
+} from '../../../src/proxy/observer.ts'
 import { createProxy, type ProxyServer } from '../../../src/proxy/server.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 
@@ -11,6 +16,12 @@ export class Observed implements ProxyObserver {
   readonly answers: { method: string; status: number; durationMs: number }[] = []
   readonly limits: { limit: string; mode: string }[] = []
   readonly failures: UpstreamFailure[] = []
+  readonly storeFailures: StoreFailure[] = []
+  readonly upstreamDurations: number[] = []
+  upgrades = 0
+  bytesReceived = 0
+  bytesSent = 0
+  readGauges: () => ProxyGauges = () => ({ inFlight: 0, queueDepth: 0, limitKeys: [] })
   #wake: () => void = () => {}
 
   answered(event: { method: string; status: number; durationMs: number }): void {
@@ -22,9 +33,33 @@ export class Observed implements ProxyObserver {
     this.limits.push(event)
   }
 
+  upstreamAnswered({ durationMs }: { durationMs: number }): void {
+    this.upstreamDurations.push(durationMs)
+  }
+
   upstreamFailed({ reason }: { reason: UpstreamFailure }): void {
     this.failures.push(reason)
     this.#wake()
+  }
+
+  upgraded(): void {
+    this.upgrades += 1
+  }
+
+  received(bytes: number): void {
+    this.bytesReceived += bytes
+  }
+
+  sent(bytes: number): void {
+    this.bytesSent += bytes
+  }
+
+  storeFailed({ reason }: { reason: StoreFailure }): void {
+    this.storeFailures.push(reason)
+  }
+
+  gauges(read: () => ProxyGauges): void {
+    this.readGauges = read
   }
 
   /** Resolves once `count` requests are over. */
@@ -49,7 +84,12 @@ export interface StartedProxy {
   readonly lines: readonly string[]
 }
 
-export type ProxyOptions = { upstream: string } & Partial<Omit<ProxyConfig, 'listen' | 'upstream'>>
+export type ProxyOptions = { upstream: string; timeouts?: Partial<ProxyConfig['timeouts']> } & Partial<
+  Omit<ProxyConfig, 'listen' | 'upstream' | 'timeouts'>
+>
+
+/** Of a proxy whose configuration refers to no secret. */
+export const noValues = { read: () => undefined }
 
 /**
  * Starts a proxy that is closed, with its connections, when the test ends.
@@ -61,7 +101,13 @@ export async function startProxy(t: Test, options: ProxyOptions, path?: string):
   const observed = new Observed()
   const lines: string[] = []
   const log = pino({ base: null }, { write: (line: string) => lines.push(line) })
-  const proxy = createProxy({ config: configOf(options), log, clock, observer: observed })
+  const proxy = await createProxy({
+    config: configOf(options),
+    log,
+    clock,
+    observer: observed,
+    values: noValues,
+  })
   await proxy.app.listen(path === undefined ? { host: '127.0.0.1', port: 0 } : { path })
   t.teardown(async () => {
     proxy.app.server.closeAllConnections()
@@ -72,18 +118,42 @@ export async function startProxy(t: Test, options: ProxyOptions, path?: string):
   return { proxy, port, path: path ?? '', clock, observed, lines }
 }
 
-export function configOf(options: ProxyOptions): ProxyConfig {
+/** The defaults, but for the access log, which the lines of a test would drown in. */
+export function configOf({ timeouts, ...options }: ProxyOptions): ProxyConfig {
   return {
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+    upstreamTls: {},
     trustedProxies: [],
-    timeouts: { connect: 2_000, headers: 30_000, idle: 60_000 },
+    timeouts: {
+      connect: 2_000,
+      headers: 30_000,
+      idle: 60_000,
+      request: 0,
+      upgraded: 3_600_000,
+      ...timeouts,
+    },
+    maxBody: 0,
+    concurrency: { max: 512, queue: 128, queueTimeout: 1_000 },
     limits: [],
     exempt: [],
+    store: { kind: 'memory' },
+    onStoreFailure: 'local',
+    rateLimitHeaders: 'draft',
+    access: { log: 'none', sampleRate: 10 },
     ...options,
   }
 }
 
 /** A limit on every client, where nothing else is said. */
 export function limitOf(options: Partial<LimitConfig> = {}): LimitConfig {
-  return { name: 'per-client', key: { by: 'client-ip' }, rate: 1, burst: 1, mode: 'enforce', ...options }
+  return {
+    name: 'per-client',
+    match: {},
+    key: [{ by: 'client-ip' }],
+    rate: 1,
+    burst: 1,
+    mode: 'enforce',
+    maxKeys: 50_000,
+    ...options,
+  }
 }

@@ -1,0 +1,98 @@
+import type { Logger } from 'pino'
+import type { ProxyConfig } from '../config/schema.ts'
+import { judge, quotaOf } from '../limits/gcra.ts'
+import type { Clock } from '../secrets/clock.ts'
+import { pathOf } from './admission.ts'
+import type { Exchange } from './exchange.ts'
+
+type Settings = ProxyConfig['access']
+
+/** What the log has of a request beside what its exchange knows. */
+export interface Described {
+  readonly target: string
+  readonly client: string | undefined
+  readonly requestId: string
+}
+
+/** How many lines of one kind may be written, and how many were not. */
+class Sample {
+  readonly #quota: ReturnType<typeof quotaOf>
+  #tat = 0
+  #omitted = 0
+
+  constructor(perSecond: number) {
+    this.#quota = quotaOf(perSecond, Math.max(1, Math.ceil(perSecond)))
+  }
+
+  /** How many were left out since the last line; undefined where this one is left out too. */
+  take(now: number): number | undefined {
+    const verdict = judge(this.#quota, this.#tat, now)
+    if (!verdict.allowed) {
+      this.#omitted += 1
+      return undefined
+    }
+    this.#tat = verdict.tat
+    const omitted = this.#omitted
+    this.#omitted = 0
+    return omitted
+  }
+}
+
+/**
+ * One line for each request, or for some. The path is there as it was sent, without the query, which is where tokens are
+ * passed; and what a client sent is written only where it is fit for a line.
+ */
+export class AccessLog {
+  readonly #log: Logger
+  readonly #clock: Pick<Clock, 'now'>
+  #kind: Settings['log']
+  #errors: Sample
+  #rest: Sample
+
+  constructor(settings: Settings, log: Logger, clock: Pick<Clock, 'now'>) {
+    this.#log = log
+    this.#clock = clock
+    this.#kind = settings.log
+    this.#errors = new Sample(settings.sampleRate)
+    this.#rest = new Sample(settings.sampleRate)
+  }
+
+  change({ log, sampleRate }: Settings): void {
+    this.#kind = log
+    this.#errors = new Sample(sampleRate)
+    this.#rest = new Sample(sampleRate)
+  }
+
+  /** The exchange is over. */
+  write(exchange: Exchange, described: Described): void {
+    if (this.#kind === 'none') return
+    const isError = exchange.errorCode !== undefined || exchange.status >= 500
+    if (this.#kind === 'errors' && !isError) return
+    const now = this.#clock.now()
+    const omitted = this.#kind === 'sampled' ? (isError ? this.#errors : this.#rest).take(now) : 0
+    if (omitted === undefined) return
+    const { request, status, errorCode, bytesReceived, bytesSent, startedAt } = exchange
+    this.#log.info(
+      {
+        method: request.method,
+        path: fit(pathOf(described.target)),
+        status,
+        ...(errorCode === undefined ? {} : { code: errorCode }),
+        durationMs: Math.round((now - startedAt) * 10) / 10,
+        received: bytesReceived,
+        sent: bytesSent,
+        ...(described.client === undefined ? {} : { client: described.client }),
+        requestId: described.requestId,
+        ...(omitted === 0 ? {} : { omitted }),
+      },
+      'proxied',
+    )
+  }
+}
+
+/** Characters of a path that a line has. */
+const longestPath = 512
+
+function fit(path: string): string {
+  return path.length > longestPath ? `${path.slice(0, longestPath)}…` : path
+}

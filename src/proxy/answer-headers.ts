@@ -1,0 +1,75 @@
+import { answerHeaderClass, nominatedBy } from './header-names.ts'
+
+/**
+ * The answer's headers for the client, names and values in turn; undefined where the answer is in a transfer coding
+ * that nobody here can undo.
+ *
+ * @param raw as they came, names and values in turn
+ */
+export function answerHeaders(raw: readonly (Buffer | string)[], status: number): string[] | undefined {
+  const kept: string[] = []
+  let connection: string | undefined
+  let coding: string | undefined
+  let length: string | undefined
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = text(raw[at])
+    const value = text(raw[at + 1])
+    switch (answerHeaderClass(name)) {
+      case 'passed':
+        kept.push(name, value)
+        break
+      case 'connection':
+        connection = joined(connection, value)
+        break
+      case 'transfer-encoding':
+        coding = joined(coding, value)
+        break
+      case 'content-length':
+        // Of two that say the same, which the parser lets through, one is passed on (RFC 9112, section 6.3).
+        length = value
+        break
+    }
+  }
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked') return undefined
+  // Next to chunks it means nothing (RFC 9112, section 6.3), and 204 and 1xx have none (RFC 9110, section 8.6). Elsewhere
+  // it stays, even if it is nominated: without it an answer that was cut could look whole.
+  if (length !== undefined && coding === undefined && status !== 204 && status >= 200)
+    kept.push('Content-Length', length)
+  const nominated = nominatedBy(connection)
+  return nominated === undefined ? kept : without(kept, nominated)
+}
+
+/**
+ * Fields that a trailer must not hold (RFC 9110, section 6.5.1): of framing, routing, authentication, and what a client
+ * must know ahead of the body.
+ */
+const headOnly =
+  /^(?:age|authorization|cache-control|content-.*|cookie|date|expect|expires|forwarded|host|location|max-forwards|pragma|range|retry-after|set-cookie|vary|warning|www-authenticate|x-forwarded-.*|strict-transport-security|access-control-.*)$/
+
+/** The trailers that may follow an answer in chunks, names and values in turn. */
+export function answerTrailers(raw: readonly (Buffer | string)[]): string[] {
+  const kept: string[] = []
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = text(raw[at])
+    if (answerHeaderClass(name) === 'passed' && !headOnly.test(name.toLowerCase()))
+      kept.push(name, text(raw[at + 1]))
+  }
+  return kept
+}
+
+function without(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
+  const kept: string[] = []
+  for (let at = 0; at < headers.length; at += 2) {
+    const [name = '', value = ''] = [headers[at], headers[at + 1]]
+    if (name === 'Content-Length' || !nominated.has(name.toLowerCase())) kept.push(name, value)
+  }
+  return kept
+}
+
+function text(part: Buffer | string | undefined): string {
+  return part === undefined ? '' : typeof part === 'string' ? part : part.toString('latin1')
+}
+
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`
+}

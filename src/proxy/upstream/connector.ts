@@ -1,0 +1,47 @@
+import { isIP } from 'node:net'
+import { type ConnectionOptions, connect } from 'node:tls'
+import type { buildConnector } from 'undici'
+
+export interface TlsConnectorOptions {
+  readonly host: string
+  /** What the certificate must be for; undefined: the host itself. */
+  readonly serverName: string | undefined
+  /** PEM; undefined: the authorities that Node trusts. */
+  readonly ca: string | undefined
+  /** Milliseconds, the handshake included. */
+  readonly timeout: number
+}
+
+/** Connects by TLS and checks the certificate against the upstream's own name or address, whatever the request says. */
+export function tlsConnector({
+  host,
+  serverName,
+  ca,
+  timeout,
+}: TlsConnectorOptions): buildConnector.connector {
+  // An address is checked as `host`; as a server name it may not be sent (RFC 6066, section 3).
+  const name = serverName ?? (isIP(host) === 0 ? host : undefined)
+  const options: ConnectionOptions = {
+    host,
+    ALPNProtocols: ['http/1.1'],
+    ...(name === undefined ? {} : { servername: name }),
+    ...(ca === undefined ? {} : { ca }),
+  }
+  return ({ port }, callback) => {
+    const socket = connect({ ...options, port: Number(port || 443) })
+    const timer = setTimeout(() => {
+      const message = `connecting took longer than ${timeout} ms`
+      socket.destroy(Object.assign(new Error(message), { code: 'UND_ERR_CONNECT_TIMEOUT' }))
+    }, timeout)
+    const failed = (error: Error): void => {
+      clearTimeout(timer)
+      callback(error, null)
+    }
+    socket.setNoDelay(true).setKeepAlive(true, 60_000)
+    socket.once('error', failed).once('secureConnect', () => {
+      clearTimeout(timer)
+      socket.off('error', failed)
+      callback(null, socket)
+    })
+  }
+}
