@@ -10,7 +10,7 @@ type Settings = ProxyConfig['access']
 /** What the log has of a request beside what its exchange knows. */
 export interface Described {
   readonly target: string
-  readonly client: string | undefined
+  readonly client: { readonly address: string | undefined }
   readonly requestId: string
 }
 
@@ -63,25 +63,26 @@ export class AccessLog {
     this.#rest = new Sample(sampleRate)
   }
 
-  /** The exchange is over. */
-  write(exchange: Exchange, described: Described): void {
+  /** The exchange is over, after so many milliseconds. */
+  write(exchange: Exchange, described: Described, durationMs: number): void {
     if (this.#kind === 'none') return
     const isError = exchange.errorCode !== undefined || exchange.status >= 500
     if (this.#kind === 'errors' && !isError) return
-    const now = this.#clock.now()
-    const omitted = this.#kind === 'sampled' ? (isError ? this.#errors : this.#rest).take(now) : 0
+    const sample = isError ? this.#errors : this.#rest
+    const omitted = this.#kind === 'sampled' ? sample.take(this.#clock.now()) : 0
     if (omitted === undefined) return
-    const { request, status, errorCode, bytesReceived, bytesSent, startedAt } = exchange
+    const { request, status, errorCode, bytesReceived, bytesSent } = exchange
+    const { address } = described.client
     this.#log.info(
       {
         method: request.method,
         path: fit(pathOf(described.target)),
         status,
         ...(errorCode === undefined ? {} : { code: errorCode }),
-        durationMs: Math.round((now - startedAt) * 10) / 10,
+        durationMs: Math.round(durationMs * 10) / 10,
         received: bytesReceived,
         sent: bytesSent,
-        ...(described.client === undefined ? {} : { client: described.client }),
+        ...(address === undefined ? {} : { client: address }),
         requestId: described.requestId,
         ...(omitted === 0 ? {} : { omitted }),
       },

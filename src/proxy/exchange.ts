@@ -11,8 +11,6 @@ export interface ExchangeDeps {
   readonly clock: Clock
   readonly observer: ProxyObserver
   readonly connections: Connections
-  /** Told of each exchange that is over. */
-  readonly over: (exchange: Exchange) => void
 }
 
 /** Whoever is asked for the answer, as long as there is one to come. */
@@ -23,6 +21,11 @@ export interface Answering {
   resume(): void
   /** Nobody wants an answer any more. */
   abandon(reason: Error): void
+}
+
+/** Whoever is told that an exchange is over. */
+export interface Following {
+  over(): void
 }
 
 /** The head of an answer that has not been sent yet, and the first of its body. */
@@ -46,6 +49,10 @@ const nothing = Buffer.alloc(0)
 
 function ignore(): void {}
 
+function sendHead(exchange: Exchange): void {
+  exchange.sendHead()
+}
+
 /** One request and its answer, as the client sees them. Whoever answers says what. */
 export class Exchange {
   readonly request: IncomingMessage
@@ -59,6 +66,7 @@ export class Exchange {
   /** For our answer or the application's: names and values in turn. */
   #extraHeaders: readonly string[] = []
   #answering: Answering | undefined
+  #following: Following | undefined
   #head: Head | undefined
   #deadline: Timer | undefined
   #isDecided = false
@@ -125,7 +133,11 @@ export class Exchange {
   /** From now on it is for somebody else to answer. */
   answeredBy(answering: Answering): void {
     this.#answering = answering
-    this.response.on('drain', () => this.#answering?.resume())
+  }
+
+  /** Is told when it is over. */
+  followedBy(following: Following): void {
+    this.#following = following
   }
 
   /** Answers with an error of ours, where no answer has begun; else the connection is cut. */
@@ -183,7 +195,7 @@ export class Exchange {
     headers.push(...this.#extraHeaders)
     if (this.#isLast()) headers.push('Connection', 'close')
     this.#head = { status, reason, headers, first: undefined }
-    process.nextTick(() => this.#sendHead())
+    process.nextTick(sendHead, this)
   }
 
   /** @returns whether the client takes more */
@@ -191,20 +203,20 @@ export class Exchange {
     this.bytesSent += chunk.length
     this.#deps.observer.sent(chunk.length)
     const head = this.#head
-    if (head === undefined) return this.response.write(chunk)
+    if (head === undefined) return this.#write(chunk)
     if (head.first === undefined) {
       head.first = chunk
       return true
     }
-    this.#sendHead()
-    return this.response.write(chunk)
+    this.sendHead()
+    return this.#write(chunk)
   }
 
   /** @param trailers names and values in turn; they can follow only what is sent in chunks */
   end(trailers: string[]): void {
     const head = this.#head
     if (head === undefined || trailers.length > 0) {
-      this.#sendHead()
+      this.sendHead()
       if (trailers.length > 0) this.response.addTrailers(pairsOf(trailers))
       this.response.end()
       return
@@ -226,14 +238,21 @@ export class Exchange {
     return socket
   }
 
-  #sendHead(): void {
+  /** Sends the head, where that is still to be done, with what there is of the body. */
+  sendHead(): void {
     const head = this.#head
     if (head === undefined) return
     this.#head = undefined
     this.response.writeHead(head.status, head.reason, head.headers)
     // Not by flushHeaders, which writes the head as UTF-8 and so spoils what is beyond ASCII in it.
-    const takesMore = this.response.write(head.first ?? nothing)
-    if (!takesMore && head.first !== undefined) this.#answering?.pause()
+    if (head.first === undefined) this.response.write(nothing)
+    else if (!this.#write(head.first)) this.#answering?.pause()
+  }
+
+  #write(chunk: Buffer): boolean {
+    const takesMore = this.response.write(chunk)
+    if (!takesMore) this.response.once('drain', () => this.#answering?.resume())
+    return takesMore
   }
 
   /**
@@ -275,7 +294,7 @@ export class Exchange {
     this.status = status
     this.#deadline?.cancel()
     this.#deps.connections.ended(this)
-    this.#deps.over(this)
+    this.#following?.over()
   }
 }
 

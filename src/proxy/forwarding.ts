@@ -24,6 +24,11 @@ export interface ForwardingDeps {
   readonly tunnel: (exchange: Exchange, application: Duplex, head: string) => void
 }
 
+/** Undici has one more option than its types. */
+interface Options extends Dispatcher.DispatchOptions {
+  readonly servername: string
+}
+
 /** Whose repetition changes nothing (RFC 9110, section 9.2.2; QUERY: RFC 10008). */
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 'QUERY'])
 
@@ -31,7 +36,7 @@ const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE', 
 export class Forwarding implements Dispatcher.DispatchHandler, Answering {
   readonly #exchange: Exchange
   readonly #deps: ForwardingDeps
-  readonly #options: Dispatcher.DispatchOptions
+  readonly #options: Options
   #connection: UpstreamConnection | undefined
   #controller: Dispatcher.DispatchController | undefined
   #askedAt = 0
@@ -48,10 +53,9 @@ export class Forwarding implements Dispatcher.DispatchHandler, Answering {
       method: request.method ?? 'GET',
       headers: requestHeaders(request, identity),
       body: hasBody(request) ? this.#body() : null,
-      ...(exchange.isUpgrade ? { upgrade: 'websocket' } : {}),
+      upgrade: exchange.isUpgrade ? 'websocket' : null,
+      servername: deps.upstream.servername,
     }
-    // Undici has it, its types do not.
-    Object.assign(this.#options, { servername: deps.upstream.servername })
     exchange.answeredBy(this)
   }
 

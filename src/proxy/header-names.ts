@@ -45,8 +45,9 @@ const special: ReadonlySet<string> = new Set<HeaderClass>([
 /** Names that were met, as they were written: most are met again with the next request. */
 const known = { requests: new Map<string, HeaderClass>(), answers: new Map<string, HeaderClass>() }
 
-/** How many names are remembered. Whoever invents more of them pays for the look. */
+/** How many names are remembered, and of how many characters: clients choose both. */
 const mostKnown = 1_000
+const longestKnown = 64
 
 /**
  * Of a request's header. Applications that see headers as CGI variables take `X_Forwarded_For` for `X-Forwarded-For`:
@@ -83,7 +84,7 @@ function isSpecial(name: string): name is HeaderClass {
 }
 
 function remember(names: Map<string, HeaderClass>, name: string, found: HeaderClass): HeaderClass {
-  if (names.size < mostKnown) names.set(name, found)
+  if (names.size < mostKnown && name.length <= longestKnown) names.set(name, found)
   return found
 }
 

@@ -35,6 +35,9 @@ const serverOptions: HttpOptions = {
   shouldUpgradeCallback: wantsWebSocket,
 }
 
+/** What Node takes for the wish to hear 100 (Continue), and for no other expectation. */
+const continueExpected = /(?:^|\W)100-continue(?:$|\W)/i
+
 /** What comes, and how. */
 export interface Arrival {
   readonly request: IncomingMessage
@@ -69,19 +72,16 @@ export function createListening(
   // By default Node hands on 2,000 headers and drops the rest without a word: a client could push a second Host, or what
   // the load balancer adds, out of sight. How many there are is bounded by the size of them all.
   server.maxHeadersCount = 0
-  const waiting = new WeakSet<IncomingMessage>()
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    handle({ request, response, awaitsContinue: waiting.has(request), isUpgrade: false })
+    handle({ request, response, awaitsContinue: awaitsContinue(request), isUpgrade: false })
   })
+  const handOver = (request: IncomingMessage, response: ServerResponse): void => {
+    server.emit('request', request, response)
+  }
   // Without this listener Node answers 100 by itself, before any limit is asked.
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    waiting.add(request)
-    server.emit('request', request, response)
-  })
+  server.on('checkContinue', handOver)
   // Of an expectation that nobody knows nothing is expected (RFC 9110, section 10.1.1).
-  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
-    server.emit('request', request, response)
-  })
+  server.on('checkExpectation', handOver)
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
     // Node listens to the connection no longer.
     socket.on('error', () => {})
@@ -96,6 +96,10 @@ export function createListening(
       })
   })
   return server
+}
+
+function awaitsContinue({ headers, httpVersion }: IncomingMessage): boolean {
+  return headers.expect !== undefined && httpVersion === '1.1' && continueExpected.test(headers.expect)
 }
 
 /** For a refusal, or what the application says instead of upgrading. */

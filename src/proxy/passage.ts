@@ -1,26 +1,34 @@
 import { randomUUID } from 'node:crypto'
 import type { ProxyConfig } from '../config/schema.ts'
 import { CodedError } from '../errors.ts'
+import type { Clock } from '../secrets/clock.ts'
+import type { AccessLog } from './access-log.ts'
 import { inadmissible, isTooLarge, pathOf } from './admission.ts'
 import type { Client, ClientAddresses } from './client-address.ts'
 import type { Concurrency, Waiting } from './concurrency.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, Following } from './exchange.ts'
+import type { FailureReport } from './failure.ts'
 import { Forwarding, type ForwardingDeps } from './forwarding.ts'
 import type { Limiter, Ruling } from './limits/limiter.ts'
+import type { ProxyObserver } from './observer.ts'
 import { type Identity, saneRequestId } from './request-headers.ts'
-import type { Upstream } from './upstream/upstream.ts'
 
 /** What a configuration decides of the way of a request. */
 export interface Way {
   readonly config: ProxyConfig
-  readonly upstream: Upstream
   readonly addresses: ClientAddresses
   readonly limiter: Limiter
   readonly isExempt: (path: string) => boolean
+  readonly forwarding: ForwardingDeps
 }
 
-export interface PassageDeps extends Omit<ForwardingDeps, 'upstream' | 'maxBody'> {
+/** What stays the same whatever the configuration is. */
+export interface PassageDeps {
+  readonly clock: Clock
+  readonly observer: Pick<ProxyObserver, 'answered'>
+  readonly failures: FailureReport
   readonly concurrency: Concurrency
+  readonly accessLog: AccessLog
 }
 
 /** RFC 9457 leaves problem types to registries; this one is of the IETF's draft on RateLimit headers. */
@@ -30,7 +38,7 @@ const quotaExceeded = 'https://iana.org/assignments/http-problem-types#quota-exc
 const busyRetryAfter = 1_000
 
 /** One request on its way in: what it has to pass, in order, before the application gets it. */
-export class Passage implements Waiting {
+export class Passage implements Waiting, Following {
   readonly target: string
   readonly requestId: string
   readonly client: Client
@@ -51,6 +59,7 @@ export class Passage implements Waiting {
   }
 
   enter(): void {
+    this.#exchange.followedBy(this)
     const { request } = this.#exchange
     const { config } = this.#way
     const wrong = inadmissible(request, this.target)
@@ -61,11 +70,15 @@ export class Passage implements Waiting {
   }
 
   /** The exchange is over, in whichever way, or has become something else. */
-  leave(): void {
-    this.#deps.concurrency.leave(this)
-    if (!this.#hasPlace) return
+  over(): void {
+    const { clock, observer, concurrency, accessLog } = this.#deps
+    const { request, status, startedAt } = this.#exchange
+    const durationMs = clock.now() - startedAt
+    observer.answered({ method: request.method ?? '', status, durationMs })
+    if (this.#hasPlace) concurrency.giveBack()
+    else concurrency.leave(this)
     this.#hasPlace = false
-    this.#deps.concurrency.giveBack()
+    accessLog.write(this.#exchange, this, durationMs)
   }
 
   granted(): void {
@@ -122,9 +135,7 @@ export class Passage implements Waiting {
       protocol: 'encrypted' in socket ? 'https' : 'http',
       requestId: this.requestId,
     }
-    const { upstream, config } = this.#way
-    const deps = { ...this.#deps, upstream, maxBody: config.maxBody }
-    new Forwarding(this.#exchange, this.target, identity, deps).start()
+    new Forwarding(this.#exchange, this.target, identity, this.#way.forwarding).start()
   }
 
   #tooSlow(): void {

@@ -64,10 +64,20 @@ function forwarded(address: string | undefined, host: string | undefined, proto:
   return `for=${node}${named};proto=${quoted(proto)}`
 }
 
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const plain = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
+/** Values that were met, quoted where they must be: a host is met again with the next request. */
+const knownQuoted = new Map<string, string>()
+const mostKnown = 1_000
+const longestKnown = 256
+
+/** As a token, or as a quoted string (RFC 9110, section 5.6). */
 function quoted(value: string): string {
-  return token.test(value) ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`
+  const known = knownQuoted.get(value)
+  if (known !== undefined) return known
+  const written = plain.test(value) ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`
+  if (knownQuoted.size < mostKnown && value.length <= longestKnown) knownQuoted.set(value, written)
+  return written
 }
 
 function listOf(believed: string | string[] | undefined, peer: string | undefined): string | undefined {

@@ -15,6 +15,7 @@ import { Concurrency } from './concurrency.ts'
 import { Connections } from './connections.ts'
 import { Exchange } from './exchange.ts'
 import { FailureReport } from './failure.ts'
+import type { ForwardingDeps } from './forwarding.ts'
 import { Limiter } from './limits/limiter.ts'
 import { openStore } from './limits/open-store.ts'
 import type { LimitStore } from './limits/store.ts'
@@ -56,8 +57,12 @@ export interface ProxyServer {
 
 /** The way, and what of it is to be closed when another takes its place. */
 interface OwnedWay extends Way {
+  readonly upstream: Upstream
   readonly store: LimitStore
 }
+
+/** What forwarding needs, whatever the configuration is. */
+type SharedForwarding = Omit<ForwardingDeps, 'upstream' | 'maxBody'>
 
 /**
  * The reverse proxy before the application: who may pass, how often, and the way through. Knows no process.
@@ -66,23 +71,18 @@ interface OwnedWay extends Way {
  */
 export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
   const { config, log, clock, observer, tls } = proxyDeps
-  let way = await openWay(config, proxyDeps)
+  const failures = new FailureReport({ log, clock, observer })
+  const forwarding = { clock, observer, failures, tunnel: openTunnel }
+  let way = await openWay(config, proxyDeps, forwarding)
   /** Connections to where the application was, or by timeouts that were: they end with the requests on them. */
   const former = new Set<Upstream>()
-  const passages = new WeakMap<Exchange, Passage>()
   const accessLog = new AccessLog(config.access, log, clock)
   const concurrency = new Concurrency(config.concurrency, clock)
 
   const server: Server = createListening(tls, handle, (socket) => connections.last(socket)?.isOver === false)
   const connections = new Connections(server, clock)
-  const passageDeps = {
-    clock,
-    observer,
-    concurrency,
-    failures: new FailureReport({ log, clock, observer }),
-    tunnel: openTunnel,
-  }
-  const exchangeDeps = { clock, observer, connections, over }
+  const passageDeps = { clock, observer, failures, concurrency, accessLog }
+  const exchangeDeps = { clock, observer, connections }
   handleInTurn(server, (socket) => connections.last(socket)?.response)
   server.setTimeout(idleTimeout(config.timeouts), (socket) => stalled(socket, connections.last(socket)))
   observer.gauges(() => ({
@@ -93,19 +93,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
 
   function handle({ request, response, awaitsContinue, isUpgrade }: Arrival): void {
     const exchange = new Exchange(request, response, exchangeDeps, { awaitsContinue, isUpgrade })
-    const passage = new Passage(exchange, way, passageDeps)
-    passages.set(exchange, passage)
-    passage.enter()
-  }
-
-  function over(exchange: Exchange): void {
-    const { request, status, startedAt } = exchange
-    observer.answered({ method: request.method ?? '', status, durationMs: clock.now() - startedAt })
-    const passage = passages.get(exchange)
-    passage?.leave()
-    if (passage === undefined) return
-    const { target, client, requestId } = passage
-    accessLog.write(exchange, { target, client: client.address, requestId })
+    new Passage(exchange, way, passageDeps).enter()
   }
 
   function openTunnel(exchange: Exchange, application: Duplex, head: string): void {
@@ -135,7 +123,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
     },
     async prepare(next) {
       const before = way
-      const after = await openWay(next, proxyDeps, before)
+      const after = await openWay(next, proxyDeps, forwarding, before)
       const isSameUpstream = after.upstream === before.upstream
       return {
         commit() {
@@ -163,6 +151,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
 async function openWay(
   config: ProxyConfig,
   { log, clock, observer, values }: ProxyDeps,
+  forwarding: SharedForwarding,
   before?: OwnedWay,
 ): Promise<OwnedWay> {
   const keepsUpstream =
@@ -179,6 +168,7 @@ async function openWay(
     addresses: new ClientAddresses(config.trustedProxies),
     limiter: new Limiter({ limits: config.limits, store, headers: config.rateLimitHeaders, observer }),
     isExempt: exactly(config.exempt),
+    forwarding: { ...forwarding, upstream, maxBody: config.maxBody },
   }
 }
 
