@@ -75,7 +75,8 @@ const longestKnown = 256
 function quoted(value: string): string {
   const known = knownQuoted.get(value)
   if (known !== undefined) return known
-  const written = plain.test(value) ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`
+  const escaped = value.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
+  const written = plain.test(value) ? value : `"${escaped}"`
   if (knownQuoted.size < mostKnown && value.length <= longestKnown) knownQuoted.set(value, written)
   return written
 }

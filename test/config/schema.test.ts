@@ -68,19 +68,45 @@ t.test('a file and an env provider have their own options', async (t) => {
 
 t.test('the proxy has defaults of its own', async (t) => {
   const { config } = await parse(
-    `${smallest}proxy: { listen: "0.0.0.0:8080", upstream: "http://127.0.0.1:8081", limits: [{ name: a, rate: 90/m }, { name: b, rate: 1/h, key: "header:X-Key", burst: 5, mode: shadow }, { name: c, rate: 1/s, key: none }] }`,
+    `${smallest}proxy: { listen: "0.0.0.0:8080", upstream: "http://127.0.0.1:8081", limits: [{ name: a, key: client-ip, rate: 90/m }, { name: b, match: { path: "/api/*", methods: [POST] }, rate: 1/h, key: ["header:X-Key", "cookie:Sid"], burst: 5, mode: shadow, maxKeys: 10 }, { name: c, rate: 1/s }] }`,
   )
   t.strictSame(config.proxy, {
     listen: { kind: 'tcp', host: '0.0.0.0', port: 8080 },
     upstream: 'http://127.0.0.1:8081',
+    upstreamTls: {},
     trustedProxies: [],
-    timeouts: { connect: 2000, headers: 30_000, idle: 60_000 },
+    timeouts: { connect: 2000, headers: 30_000, idle: 60_000, request: 0, upgraded: 3_600_000 },
+    maxBody: 0,
+    concurrency: { max: 512, queue: 128, queueTimeout: 1000 },
     limits: [
-      { name: 'a', key: { by: 'client-ip' }, rate: 1.5, burst: 2, mode: 'enforce' },
-      { name: 'b', key: { by: 'header', name: 'x-key' }, rate: 1 / 3600, burst: 5, mode: 'shadow' },
-      { name: 'c', key: { by: 'none' }, rate: 1, burst: 1, mode: 'enforce' },
+      {
+        name: 'a',
+        match: {},
+        key: [{ by: 'client-ip' }],
+        rate: 1.5,
+        burst: 2,
+        mode: 'enforce',
+        maxKeys: 50_000,
+      },
+      {
+        name: 'b',
+        match: { path: '/api/*', methods: ['POST'] },
+        key: [
+          { by: 'header', name: 'x-key' },
+          { by: 'cookie', name: 'Sid' },
+        ],
+        rate: 1 / 3600,
+        burst: 5,
+        mode: 'shadow',
+        maxKeys: 10,
+      },
+      { name: 'c', match: {}, key: [{ by: 'none' }], rate: 1, burst: 1, mode: 'enforce', maxKeys: 50_000 },
     ],
     exempt: [],
+    store: { kind: 'memory' },
+    onStoreFailure: 'local',
+    rateLimitHeaders: 'draft',
+    access: { log: 'sampled', sampleRate: 10 },
   })
 })
 
