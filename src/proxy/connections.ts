@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import { setImmediate as eventLoopTurn } from 'node:timers/promises'
+import { Server as TlsServer } from 'node:tls'
 import type { Clock } from '../secrets/clock.ts'
 import type { Exchange } from './exchange.ts'
 
@@ -28,7 +29,9 @@ export class Connections {
   constructor(server: Server, clock: Clock) {
     this.#server = server
     this.#clock = clock
-    server.on('connection', (socket: Socket) => this.#opened(socket))
+    // Of TLS, requests come on the socket that is there when the handshake is over.
+    const opened = server instanceof TlsServer ? 'secureConnection' : 'connection'
+    server.on(opened, (socket: Socket) => this.#opened(socket))
   }
 
   get isDraining(): boolean {

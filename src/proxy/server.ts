@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerOptions } from 'node:https'
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import Fastify from 'fastify'
@@ -28,6 +29,8 @@ export interface ProxyDeps {
   readonly clock: Clock
   readonly observer: ProxyObserver
   readonly values: SecretValues
+  /** HTTPS with this; undefined: HTTP. */
+  readonly tls?: ServerOptions
 }
 
 export interface ProxyServer {
@@ -59,7 +62,14 @@ interface Way {
 const quotaExceeded = 'https://iana.org/assignments/http-problem-types#quota-exceeded'
 
 /** The reverse proxy before the application: who may pass, how often, and the way through. Knows no process. */
-export async function createProxy({ config, log, clock, observer, values }: ProxyDeps): Promise<ProxyServer> {
+export async function createProxy({
+  config,
+  log,
+  clock,
+  observer,
+  values,
+  tls,
+}: ProxyDeps): Promise<ProxyServer> {
   const store = await openStore(config, { log, clock, observer, values })
   let way: Way = {
     config,
@@ -70,8 +80,10 @@ export async function createProxy({ config, log, clock, observer, values }: Prox
   }
   /** Connections to where the application was, or by timeouts that were: they end with the requests on them. */
   const former = new Set<Upstream>()
+  const options = serverOptions(config.timeouts)
   const app: FastifyInstance = Fastify({
-    ...serverOptions(config.timeouts),
+    ...options,
+    ...(tls && { https: { ...options.http, ...tls } }),
     clientErrorHandler: (error, socket) => malformed(error, socket, connections.last(socket), observer),
   })
   // By default Node hands on 2,000 headers and drops the rest without a word: a client could push a second Host, or what
