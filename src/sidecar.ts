@@ -61,7 +61,10 @@ export class Sidecar {
   /** Opening, changing and closing: one after the other. */
   readonly #turns = new Turns()
   readonly #ready = Promise.withResolvers<Addresses>()
+  /** Whether all that is required was held: the proxy may be opened. */
   #isReady = false
+  /** Whether `ready` was told. */
+  #wasReady = false
   #stopping = false
   /** What the stop is waiting for; told when it takes too long. */
   stage = 'running'
@@ -296,10 +299,13 @@ export class Sidecar {
     opening.then(
       (isOpen) => {
         // A stop that came in between leaves nothing to be ready for.
-        if (isOpen && !this.#stopping) this.#ready.resolve(this.#addresses())
+        if (!isOpen || this.#stopping) return
+        this.#wasReady = true
+        this.#ready.resolve(this.#addresses())
       },
       (err) => {
-        this.#log.error({ err }, 'the proxy could not be opened')
+        // Nobody waits any more; the next change of the configuration tries again.
+        if (this.#wasReady) this.#log.error({ err }, 'the proxy stays closed')
         this.#ready.reject(err)
       },
     )

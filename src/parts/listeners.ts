@@ -8,7 +8,7 @@ import { Listener } from './listener.ts'
 import { pairsOf, placesOf, refuseOwn } from './places.ts'
 import type { Prepared } from './prepared.ts'
 import type { ServedApi } from './served-api.ts'
-import type { ServedProxy } from './served-proxy.ts'
+import { mayTakeOver, type ServedProxy } from './served-proxy.ts'
 
 /** How the servers are made. */
 export interface Makers {
@@ -166,7 +166,7 @@ export class Listeners {
           places.proxy,
           () => make.proxy(proxyConfig),
           undo,
-          async (server) => opensProxy && (await server.fit()),
+          async (server) => opensProxy && (await mayTakeOver(before.proxy, server)),
         )),
     }
     if (proxyConfig !== undefined && before.proxy !== undefined && after.proxy === before.proxy) {

@@ -1,5 +1,6 @@
 import type { ServerOptions } from 'node:https'
 import type { ProxyConfig } from '../config/schema.ts'
+import { CodedError } from '../errors.ts'
 import type { Logger } from '../observability/log.ts'
 import { ProxyCells } from '../observability/proxy-cells.ts'
 import type { Clock } from '../secrets/clock.ts'
@@ -7,7 +8,7 @@ import { SecretValues } from '../secrets/values.ts'
 import type { CertificatesMaker } from './certificates.ts'
 import { readCertificates } from './certificates.ts'
 import type { Heart } from './heart.ts'
-import type { Served } from './listener.ts'
+import type { Listener, Served } from './listener.ts'
 import { proxyPlace } from './places.ts'
 import type { Prepared } from './prepared.ts'
 import { prepareAll } from './prepared.ts'
@@ -86,4 +87,20 @@ export async function serveProxy(
       }
     },
   }
+}
+
+/**
+ * Whether a proxy may be opened in place of the former one: what serves is not given up for what cannot yet.
+ *
+ * @throws SIDEKEEP_CERTIFICATE_INVALID
+ */
+export async function mayTakeOver(
+  former: Listener<ServedProxy> | undefined,
+  server: ServedProxy,
+): Promise<boolean> {
+  if (await server.fit()) return true
+  if (former?.bound === undefined) return false
+  const what = 'the secret of its certificate is not held yet'
+  const remedy = 'Declare the secret first, and move the proxy once it is held.'
+  throw new CodedError('SIDEKEEP_CERTIFICATE_INVALID', ['proxy', what, remedy])
 }

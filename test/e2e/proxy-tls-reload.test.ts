@@ -1,5 +1,6 @@
 /** HTTPS of the proxy under a changed configuration. */
 import t from 'tap'
+import { startBackend } from '../support/backend.ts'
 import { createAuthority } from '../support/certificates.ts'
 import { eventually } from '../support/e2e-eventually.ts'
 import { ask } from '../support/e2e-http.ts'
@@ -103,4 +104,25 @@ t.test('a proxy that a change adds opens as soon as its secret is held', async (
     async () => (await askSecurely(`https://${listen}`, '/', { ca })).text === 'hello',
   )
   t.equal((await sidecar.ask('/readyz')).status, 200)
+})
+
+t.test('an address that was taken meanwhile is told, and the next change tries again', async (t) => {
+  const { backend, configOf } = await proxyScene(t)
+  const { proxy: _, ...without } = configOf({}, { secrets: {} }) as Record<string, unknown>
+  const taken = await startBackend(t)
+  const config = (log: object): object =>
+    configOf({ listen: `127.0.0.1:${taken.port}`, tls: otherTls }, { secrets: { other: anotherRule }, log })
+  const { sidecar, change } = await startReloaded(t, without)
+  await change(config({ level: 'info' }))
+  backend.secrets.set('other', { value: JSON.stringify(issue()) })
+  t.match(await sidecar.says('the proxy stays closed'), {
+    level: 'error',
+    err: { code: 'SIDEKEEP_LISTEN_FAILED', message: /something else listens there already/ },
+  })
+  await taken.stop()
+  await change(config({ level: 'debug' }))
+  await eventually(
+    'the proxy to open',
+    async () => (await askSecurely(`https://127.0.0.1:${taken.port}`, '/', { ca })).text === 'hello',
+  )
 })

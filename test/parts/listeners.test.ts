@@ -170,6 +170,18 @@ t.test('a proxy whose certificate is unfit stays closed until it is fit', async 
   t.ok(listeners.areUp)
 })
 
+t.test('a proxy that serves is not given up for one whose certificate is not there yet', async (t) => {
+  const { listeners, story, prepare, certificate } = await rigOf(t, { proxy: '127.0.0.1:0' })
+  const before = listeners.addresses
+  certificate.isFit = false
+  await t.rejects(prepare({ proxy: '127.0.0.2:0' }), {
+    code: 'SIDEKEEP_CERTIFICATE_INVALID',
+    message: /not held yet\. Declare the secret first/,
+  })
+  t.strictSame(story, ['close proxy 3', 'abandon api'])
+  t.ok(await accepts(before?.proxy))
+})
+
 t.test('what was replaced or removed closes behind the change, and the end waits for it', async (t) => {
   const { listeners, story, prepare } = await rigOf(t, { ops: '127.0.0.1:0' })
   const { ops } = { ...listeners.addresses }

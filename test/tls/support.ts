@@ -54,8 +54,9 @@ export class HeldSecrets implements TlsSecrets {
 
   watch({ secret }: TlsSecret, changed: () => void): () => void {
     const watchers = this.#watchers.get(secret) ?? new Set()
-    this.#watchers.set(secret, watchers.add(changed))
-    return () => watchers.delete(changed)
+    const watcher = (): void => changed()
+    this.#watchers.set(secret, watchers.add(watcher))
+    return () => watchers.delete(watcher)
   }
 }
 
