@@ -5,10 +5,9 @@ import type { Health } from './api/health.ts'
 import { createHealth } from './api/health.ts'
 import { createApi, createOps } from './api/server.ts'
 import type { AuditTrail } from './audit/trail.ts'
-import type { Config } from './config/schema.ts'
+import type { Config, ProxyConfig } from './config/schema.ts'
 import type { Logger } from './observability/log.ts'
 import type { ReloadOutcome } from './observability/metrics-state.ts'
-import { ProxyCells } from './observability/proxy-cells.ts'
 import { liveValues } from './observability/redaction/live-values.ts'
 import { TlsCells } from './observability/tls-cells.ts'
 import { createAudit } from './parts/audit.ts'
@@ -17,9 +16,10 @@ import type { Door } from './parts/doors.ts'
 import { drainTime } from './parts/drain-time.ts'
 import { Heart } from './parts/heart.ts'
 import type { Served } from './parts/listener.ts'
-import type { Addresses, Makers } from './parts/listeners.ts'
+import type { Addresses } from './parts/listeners.ts'
 import { Listeners } from './parts/listeners.ts'
 import { serveApi } from './parts/served-api.ts'
+import { serveProxy } from './parts/served-proxy.ts'
 import { Sources } from './parts/sources.ts'
 import { Turns } from './parts/turns.ts'
 import { createProvider } from './providers/registry.ts'
@@ -28,7 +28,6 @@ import { changesBetween } from './reload/changes.ts'
 import type { Clock, Random } from './secrets/clock.ts'
 import { pause, systemClock } from './secrets/clock.ts'
 import type { Refresher } from './secrets/refresher.ts'
-import { SecretValues } from './secrets/values.ts'
 
 export type { Addresses } from './parts/listeners.ts'
 
@@ -62,7 +61,10 @@ export class Sidecar {
   /** Opening, changing and closing: one after the other. */
   readonly #turns = new Turns()
   readonly #ready = Promise.withResolvers<Addresses>()
+  /** Whether all that is required was held: the proxy may be opened. */
   #isReady = false
+  /** Whether `ready` was told. */
+  #wasReady = false
   #stopping = false
   /** What the stop is waiting for; told when it takes too long. */
   stage = 'running'
@@ -108,19 +110,20 @@ export class Sidecar {
       config: this.#apiConfig,
     }
     const peers = new Set<Callers>()
-    const tls = (): TlsCells => {
+    const tls = () => {
       heart.metrics.tls ??= new TlsCells()
-      return heart.metrics.tls
+      return { clock, log, observer: heart.metrics.tls }
     }
     const make = {
       api: (door: Door) =>
         serveApi(door, {
           create: (access, secured) => createApi({ ...deps, access, ...(secured && { tls: secured }) }),
           callers: { clock, log, peers, keeper: () => liveValues.holder() },
-          tls: () => ({ clock, log, observer: tls() }),
+          tls,
         }),
       ops: () => served(createOps(deps)),
-      proxy: proxyMaker(heart, log, clock),
+      proxy: (config: ProxyConfig) =>
+        serveProxy(config, { load: loadProxy, heart, log, clock, tls, onFit: () => this.#bringUp() }),
     }
     this.#listeners = new Listeners(make, log)
     heart.onCalled = () => this.#checkReady()
@@ -136,8 +139,8 @@ export class Sidecar {
   }
 
   /**
-   * Resolves when all required secrets are held for the first time and all listeners are open. Rejects with
-   * SIDEKEEP_LISTEN_FAILED where the proxy's listener, which opens last, cannot be opened.
+   * Resolves when all required secrets are held for the first time and all listeners are open: not while the certificate
+   * of the proxy, which opens last, is unfit. Rejects with SIDEKEEP_LISTEN_FAILED where that cannot be opened.
    */
   get ready(): Promise<Addresses> {
     return this.#ready.promise
@@ -251,8 +254,9 @@ export class Sidecar {
     }
     prepared.commit()
     for (const app of this.#listeners.ownApps) app.reconfigured()
-    // What was waited for may not be required any more.
+    // What was waited for may not be required any more, and what kept the proxy closed may be over.
     this.#checkReady()
+    this.#bringUp()
     return changes
   }
 
@@ -279,41 +283,39 @@ export class Sidecar {
     this.#isReady = true
     // Whoever runs the sidecar waits for this; where nobody does, a failure is no unhandled one.
     this.#ready.promise.catch(() => {})
-    this.#turns
-      .take(() => this.#openProxy())
-      .then(
-        () => {
-          // A stop that came in between leaves nothing to be ready for.
-          if (!this.#stopping) this.#ready.resolve(this.#addresses())
-        },
-        (error) => this.#ready.reject(error),
-      )
+    this.#bringUp()
     // Ahead of the first scrape, but not while whoever waited for the start has the first questions.
     this.#clock.setTimer(() => void this.#heart.metrics.load(), metricsLoadDelay)
   }
 
-  /** The application may need its secrets to answer: nobody is let through to it before they are held. */
-  async #openProxy(): Promise<void> {
-    if (!this.#stopping) await this.#listeners.openProxy()
+  /**
+   * Opens the proxy in its turn, where it is not open: the application may need its secrets to answer, so nobody is let
+   * through to it before they are held. One whose certificate is unfit stays closed, and this is called again when it is
+   * not any more: nothing waits for that.
+   */
+  #bringUp(): void {
+    if (!this.#isReady) return
+    const opening = this.#turns.take(async () => !this.#stopping && (await this.#listeners.openProxy()))
+    opening.then(
+      (isOpen) => {
+        // A stop that came in between leaves nothing to be ready for.
+        if (!isOpen || this.#stopping) return
+        this.#wasReady = true
+        this.#ready.resolve(this.#addresses())
+      },
+      (err) => {
+        // Nobody waits any more; the next change of the configuration tries again.
+        if (this.#wasReady) this.#log.error({ err }, 'the proxy stays closed')
+        this.#ready.reject(err)
+      },
+    )
   }
 }
 
-/** The proxy and what it costs are there only where the configuration wants them. */
-function proxyMaker(heart: Heart, log: Logger, clock: Clock): Makers['proxy'] {
-  return async (config) => {
-    const [{ createProxy }, { storeFailures, upstreamFailures }] = await Promise.all([
-      import('./proxy/server.ts'),
-      import('./proxy/observer.ts'),
-    ])
-    heart.metrics.proxy ??= new ProxyCells(config.limits, upstreamFailures, storeFailures)
-    return await createProxy({
-      config,
-      log,
-      clock,
-      observer: heart.metrics.proxy,
-      values: new SecretValues(heart),
-    })
-  }
+/** Where the configuration wants it, and not before. */
+async function loadProxy() {
+  const [server, observer] = await Promise.all([import('./proxy/server.ts'), import('./proxy/observer.ts')])
+  return { ...server, ...observer }
 }
 
 function served(app: FastifyInstance): Served {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { acceptedSocket } from '../accepted-socket.ts'
 import type { CutReason } from '../observability/connection-cells.ts'
 import { type Clock, systemClock } from '../secrets/clock.ts'
 import { Connection } from './crowd.ts'
@@ -165,8 +166,7 @@ export class Connections {
    * over. It knows the former by a member that Node does not document; without that, it would count for nothing.
    */
   #secured(socket: Socket): void {
-    const accepted: unknown = Reflect.get(socket, '_parent')
-    const connection = accepted instanceof Socket ? this.#of.get(accepted) : undefined
+    const connection = this.#of.get(acceptedSocket(socket))
     if (connection === undefined) return
     connection.secured = socket
     this.#of.set(socket, connection)

@@ -5,6 +5,7 @@ import { doorFindings } from './checks/doors.ts'
 import type { Findings } from './checks/finding.ts'
 import { auditProblems, shutdownProblems } from './checks/process.ts'
 import { providerWarnings } from './checks/providers.ts'
+import { proxyFindings } from './checks/proxy.ts'
 import { secretProblems } from './checks/secrets.ts'
 import { checkTokens } from './checks/tokens.ts'
 import { doorsOf } from './doors.ts'
@@ -16,6 +17,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
   const doors = doorsOf(config)
   const ofDoors = doors.map((door) => doorFindings(door, raw))
   const ofCallers = callerFindings(config, doors, raw)
+  const ofProxy = proxyFindings(config, raw)
   const ofTokens = await checkTokens(doors, raw)
   return {
     problems: [
@@ -27,6 +29,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...shutdownProblems(config, raw),
       ...auditProblems(config, raw),
       ...secretProblems(config, raw),
+      ...ofProxy.problems,
     ],
     warnings: [
       ...ofDoors.flatMap(({ warnings }) => warnings),
@@ -35,6 +38,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...ofCallers.warnings,
       ...ofTokens.warnings,
       ...providerWarnings(config),
+      ...ofProxy.warnings,
     ],
   }
 }

@@ -89,6 +89,8 @@ export function isSensitive(path: Path): boolean {
     // In place of a rule, somebody may have written the secret itself.
     (path[0] === 'secrets' && path.length === 2) ||
     (path[0] === 'api' && isOfToken(path)) ||
+    // In place of its path, somebody may have written the private key itself.
+    (path.at(-2) === 'tls' && last === 'key') ||
     last === 'upstream'
   )
 }

@@ -5,7 +5,7 @@ import type { TlsCells } from './tls-cells.ts'
 export function tlsMetrics(registers: Registry[], cells: TlsCells): void {
   new Counter({
     name: 'sidekeep_tls_reload_total',
-    help: 'Changes of the files of a certificate: taken over, or unfit, and then the former one is served on.',
+    help: 'Changes of a certificate: taken over, or unfit, and then the former one is served on.',
     labelNames: ['outcome'],
     registers,
     collect() {

@@ -1,15 +1,15 @@
 import type { AccessConfig } from '../access/settings.ts'
 import { doorAccess, mainAccess } from '../access/settings.ts'
 import type { Config } from '../config/schema.ts'
-import type { ListenerPlace, SocketRules } from '../listener/open.ts'
-import type { TlsFiles } from '../tls/material.ts'
+import type { ListenerPlace, Protocol, SocketRules } from '../listener/open.ts'
+import type { TlsPlaces } from '../tls/place.ts'
 
 /** An address at which the API is served: where it is, who may ask there, and with which certificate. */
 export interface Door {
   readonly place: ListenerPlace
   readonly access: AccessConfig
   /** Undefined: plain HTTP. */
-  readonly tls: TlsFiles | undefined
+  readonly tls: TlsPlaces | undefined
 }
 
 /** The addresses of the API: the main one first, then the further ones in the order of the configuration. */
@@ -36,8 +36,13 @@ function placeOf(
   name: string,
   listen: ListenerPlace['listen'],
   socket: SocketRules,
-  tls: TlsFiles | undefined,
+  tls: TlsPlaces | undefined,
 ): ListenerPlace {
-  const protocol = tls === undefined ? 'http' : tls.clientCa === undefined ? 'https' : 'mutual'
-  return { name, listen, protocol, socket, staysHere: true }
+  return { name, listen, protocol: protocolOf(tls), socket, staysHere: true }
+}
+
+/** What is spoken where TLS is served with this. */
+export function protocolOf(tls: TlsPlaces | undefined): Protocol {
+  if (tls === undefined) return 'http'
+  return tls.clientCa === undefined ? 'https' : 'mutual'
 }

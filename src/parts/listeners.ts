@@ -8,17 +8,14 @@ import { Listener } from './listener.ts'
 import { pairsOf, placesOf, refuseOwn } from './places.ts'
 import type { Prepared } from './prepared.ts'
 import type { ServedApi } from './served-api.ts'
-
-/** The proxy, which can go on behind the same address with another configuration. */
-export interface ServedProxy extends Served {
-  prepare(config: ProxyConfig): Promise<Prepared>
-}
+import { mayTakeOver, type ServedProxy } from './served-proxy.ts'
 
 /** How the servers are made. */
 export interface Makers {
   /** @throws SIDEKEEP_CERTIFICATE_INVALID */
   api(door: Door): Promise<ServedApi>
   ops(): Served
+  /** @throws SIDEKEEP_CERTIFICATE_INVALID */
   proxy(config: ProxyConfig): Promise<ServedProxy>
 }
 
@@ -120,11 +117,15 @@ export class Listeners {
   /**
    * Opens the proxy, where there is one and it is not open yet.
    *
+   * @returns false where it has to stay closed, since its certificate is not there or unfit
    * @throws SIDEKEEP_LISTEN_FAILED
    */
-  async openProxy(): Promise<void> {
+  async openProxy(): Promise<boolean> {
     const { proxy } = this.#doors
-    if (proxy !== undefined && proxy.bound === undefined) await proxy.open()
+    if (proxy === undefined || proxy.bound !== undefined) return true
+    if (!(await proxy.server.fit())) return false
+    await proxy.open()
+    return true
   }
 
   /**
@@ -160,7 +161,13 @@ export class Listeners {
       proxy:
         proxyConfig &&
         places.proxy &&
-        (await this.#moved(before.proxy, places.proxy, () => make.proxy(proxyConfig), undo, opensProxy)),
+        (await this.#moved(
+          before.proxy,
+          places.proxy,
+          () => make.proxy(proxyConfig),
+          undo,
+          async (server) => opensProxy && (await mayTakeOver(before.proxy, server)),
+        )),
     }
     if (proxyConfig !== undefined && before.proxy !== undefined && after.proxy === before.proxy) {
       change(await before.proxy.server.prepare(proxyConfig))
@@ -212,7 +219,7 @@ export class Listeners {
     place: ListenerPlace,
     make: () => T | Promise<T>,
     undo: AsyncDisposableStack,
-    opens = true,
+    opens: (server: T) => boolean | Promise<boolean> = () => true,
   ): Promise<Listener<T>> {
     if (current?.isAt(place)) return current
     return await this.#opened(place, make, undo, opens)
@@ -222,12 +229,12 @@ export class Listeners {
     place: ListenerPlace,
     make: () => T | Promise<T>,
     undo: AsyncDisposableStack,
-    opens = true,
+    opens: (server: T) => boolean | Promise<boolean> = () => true,
   ): Promise<Listener<T>> {
     refuseOwn(this.#present(), place)
     const listener = new Listener(await make(), place, this.#log)
     undo.defer(() => listener.close(0))
-    if (opens) await listener.open()
+    if (await opens(listener.server)) await listener.open()
     return listener
   }
 

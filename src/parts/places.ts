@@ -1,11 +1,10 @@
-import type { Listen } from '../config/listen.ts'
 import { overlaps } from '../config/listen.ts'
-import type { Config } from '../config/schema.ts'
+import type { Config, ProxyConfig } from '../config/schema.ts'
 import { CodedError } from '../errors.ts'
 import type { ListenerPlace } from '../listener/open.ts'
 import { describeListen } from '../listener/open.ts'
 import type { Door } from './doors.ts'
-import { doorsOf } from './doors.ts'
+import { doorsOf, protocolOf } from './doors.ts'
 import type { Listener, Served } from './listener.ts'
 import type { ServedApi } from './served-api.ts'
 
@@ -15,8 +14,15 @@ export function placesOf({ api, ops, proxy }: Config): {
   readonly ops: ListenerPlace | undefined
   readonly proxy: ListenerPlace | undefined
 } {
-  const at = (name: string, listen: Listen): ListenerPlace => ({ name, listen })
-  return { api: doorsOf(api), ops: ops && at('ops', ops.listen), proxy: proxy && at('proxy', proxy.listen) }
+  return {
+    api: doorsOf(api),
+    ops: ops && { name: 'ops', listen: ops.listen },
+    proxy: proxy && proxyPlace(proxy),
+  }
+}
+
+export function proxyPlace({ listen, tls }: ProxyConfig): ListenerPlace {
+  return { name: 'proxy', listen, protocol: protocolOf(tls) }
 }
 
 /** Each address of a configuration with the listener that is there already, whichever of them it was before. */

@@ -39,13 +39,14 @@ class Sample {
 }
 
 /**
- * One line for each request, or for some. The path is there as it was sent, without the query, which is where tokens are
- * passed; and what a client sent is written only where it is fit for a line.
+ * One line for each request, or for some. The path is there only where that is wanted, as it was sent and without the
+ * query, which is where tokens are passed.
  */
 export class AccessLog {
   readonly #log: Logger
   readonly #clock: Pick<Clock, 'now'>
   #kind: Settings['log']
+  #hasPath: boolean
   #errors: Sample
   #rest: Sample
 
@@ -53,12 +54,14 @@ export class AccessLog {
     this.#log = log
     this.#clock = clock
     this.#kind = settings.log
+    this.#hasPath = settings.path
     this.#errors = new Sample(settings.sampleRate)
     this.#rest = new Sample(settings.sampleRate)
   }
 
-  change({ log, sampleRate }: Settings): void {
+  change({ log, path, sampleRate }: Settings): void {
     this.#kind = log
+    this.#hasPath = path
     this.#errors = new Sample(sampleRate)
     this.#rest = new Sample(sampleRate)
   }
@@ -76,7 +79,7 @@ export class AccessLog {
     this.#log.info(
       {
         method: request.method,
-        path: fit(pathOf(described.target)),
+        ...(this.#hasPath ? { path: fit(pathOf(described.target)) } : {}),
         status,
         ...(errorCode === undefined ? {} : { code: errorCode }),
         durationMs: Math.round(durationMs * 10) / 10,

@@ -1,6 +1,8 @@
 import type { Server } from 'node:http'
 import { Server as NetServer, type Socket } from 'node:net'
 import { setImmediate as eventLoopTurn } from 'node:timers/promises'
+import { Server as TlsServer } from 'node:tls'
+import { acceptedSocket } from '../accepted-socket.ts'
 import type { Clock } from '../secrets/clock.ts'
 import type { Exchange } from './exchange.ts'
 import type { Tunnel } from './tunnel.ts'
@@ -23,6 +25,8 @@ export class Connections {
   readonly #server: Server
   readonly #clock: Clock
   readonly #connections = new Map<Socket, Connection>()
+  /** Sockets on which TLS is still being agreed upon. */
+  readonly #handshaking = new Set<Socket>()
   /** What was upgraded: it ends by itself, or at the deadline. */
   readonly #tunnels = new Set<Tunnel>()
   #inFlight = 0
@@ -32,7 +36,10 @@ export class Connections {
   constructor(server: Server, clock: Clock) {
     this.#server = server
     this.#clock = clock
-    server.on('connection', (socket: Socket) => this.#opened(socket))
+    const isTls = server instanceof TlsServer
+    server.on('connection', (socket: Socket) => (isTls ? this.#handshakes(socket) : this.#opened(socket)))
+    // Of TLS, requests come on the socket that is there when the handshake is over.
+    server.on('secureConnection', (socket: Socket) => this.#opened(socket))
   }
 
   get isDraining(): boolean {
@@ -87,6 +94,7 @@ export class Connections {
       this.#clock.setTimer(() => {
         this.#closesIdle = true
         server.closeIdleConnections()
+        for (const socket of this.#handshaking) socket.destroy()
       }, idleGrace),
     ]
     if (withinMs !== undefined) {
@@ -107,7 +115,13 @@ export class Connections {
     return cut
   }
 
+  #handshakes(socket: Socket): void {
+    this.#handshaking.add(socket)
+    socket.once('close', () => this.#handshaking.delete(socket))
+  }
+
   #opened(socket: Socket): void {
+    this.#handshaking.delete(acceptedSocket(socket))
     const connection: Connection = { exchanges: new Set(), last: undefined }
     this.#connections.set(socket, connection)
     // Not the response's event: a response that waits for its turn on the connection does not hear of its end.

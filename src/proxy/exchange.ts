@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Socket } from 'node:net'
+import type { Socket } from 'node:net'
+import { reset } from '../accepted-socket.ts'
 import type { CodedError, ErrorCode } from '../errors.ts'
 import { answerOf, type ProblemExtras } from '../problem.ts'
 import type { Clock, Timer } from '../secrets/clock.ts'
@@ -262,8 +263,7 @@ export class Exchange {
   #cut(): void {
     const { socket } = this.request
     this.#over(this.response.statusCode)
-    if (socket instanceof Socket && socket.remoteAddress !== undefined) socket.resetAndDestroy()
-    else socket.destroy()
+    reset(socket)
   }
 
   /** The answer is with the operating system. */

@@ -2,15 +2,15 @@ import { constants } from 'node:crypto'
 import type { ServerOptions } from 'node:https'
 import type { Server } from 'node:net'
 import { Server as TlsServer } from 'node:tls'
-import { FileWatch } from '../file-watch.ts'
 import type { Clock, Pause } from '../secrets/clock.ts'
 import { pause } from '../secrets/clock.ts'
-import type { Material, TlsFiles } from './material.ts'
-import { readMaterial } from './material.ts'
+import type { Material } from './material.ts'
+import { NotHeld, noSecrets, readMaterial } from './material.ts'
+import type { TlsPlaces, TlsSecrets } from './place.ts'
+import { isSamePlaces, isSecret } from './place.ts'
+import { watchPlaces } from './watch-places.ts'
 
-/** Between two looks at the files where nothing is reported, in milliseconds. */
-const pollInterval = 10_000
-/** How long what is wrong with new files must last before it is told, in milliseconds: one may be written, its key not yet. */
+/** How long what is wrong must last before it is told, in milliseconds: a certificate may be there, its key not yet. */
 const patience = 2_000
 /** How long a client may take for the handshake, in milliseconds. */
 const handshakeTimeout = 10_000
@@ -24,7 +24,7 @@ export interface TlsLog {
 
 /** Where it is counted what becomes of TLS. */
 export interface TlsObserver {
-  /** Other files were found: taken over, or found unfit. */
+  /** Another certificate was found: taken over, or found unfit. */
   reloaded(outcome: 'applied' | 'failed'): void
   /** A client did not get as far as a request. */
   handshakeFailed(): void
@@ -40,6 +40,10 @@ export interface CertificatesOptions {
   readonly clock: Clock
   readonly log: TlsLog
   readonly observer: TlsObserver
+  /** Where it may lie in secrets. */
+  readonly secrets?: TlsSecrets
+  /** Called when there is something to serve with where there was nothing before. */
+  readonly onFit?: () => void
 }
 
 /** A change that can no longer fail, or is given up. */
@@ -48,13 +52,19 @@ interface PreparedMaterial {
   abandon(): Promise<void>
 }
 
-/** What one listener serves TLS with. It is read again when a file changes; what is unfit then changes nothing. */
+/**
+ * What one listener serves TLS with. It is read again when something changes where it lies; what is unfit then changes
+ * nothing. Of what lies in secrets there may be nothing yet: they are fetched after the server is made.
+ */
 export class Certificates {
   readonly #options: CertificatesOptions
-  #files: TlsFiles
-  #material: Material
+  readonly #secrets: TlsSecrets
+  #places: TlsPlaces
+  /** Undefined: there is nothing to serve with yet. */
+  #material: Material | undefined
   #server: TlsServer | undefined
-  #watches: readonly FileWatch[] = []
+  /** Undefined before anything is watched. */
+  #endWatch: (() => void) | undefined
   #looking: Promise<void> | undefined
   #lookAgain = false
   /** What was found unfit and told already. */
@@ -63,22 +73,30 @@ export class Certificates {
   #pause: Pause | undefined
   #isClosed = false
 
-  /** @throws SIDEKEEP_CERTIFICATE_INVALID */
-  static async read(files: TlsFiles, options: CertificatesOptions): Promise<Certificates> {
-    return new Certificates(files, await readMaterial(options.name, files, options.clock.wall()), options)
+  /**
+   * Reads what is there already: of secrets that are not held there is nothing as yet.
+   *
+   * @throws SIDEKEEP_CERTIFICATE_INVALID
+   */
+  static async read(places: TlsPlaces, options: CertificatesOptions): Promise<Certificates> {
+    const certificates = new Certificates(places, options)
+    const { material, error } = await certificates.#read(places)
+    if (material === undefined && !(error instanceof NotHeld)) throw error
+    certificates.#material = material
+    return certificates
   }
 
-  private constructor(files: TlsFiles, material: Material, options: CertificatesOptions) {
+  private constructor(places: TlsPlaces, options: CertificatesOptions) {
     this.#options = options
-    this.#files = files
-    this.#material = material
+    this.#secrets = options.secrets ?? noSecrets
+    this.#places = places
   }
 
-  /** Of the server that is to serve with it. */
+  /** Of the server that is to serve with it; without a certificate, where there is none yet. */
   get serverOptions(): ServerOptions {
-    const isMutual = this.#material.clientCa !== undefined
+    const isMutual = this.#places.clientCa !== undefined
     return {
-      ...contextOf(this.#material),
+      ...(this.#material && contextOf(this.#material)),
       // HTTP/2 is not spoken here; without this a client that offers nothing else would be let in to fail later.
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout,
@@ -87,33 +105,52 @@ export class Certificates {
     }
   }
 
-  /** From now on changes of the files are taken over by this server, and what fails on it is counted. */
+  /** From now on changes are taken over by this server, and what fails on it is counted. */
   serve(server: Server): void {
     if (!(server instanceof TlsServer)) throw new Error('not a server of TLS')
     this.#server = server
     server.on('tlsClientError', () => this.#options.observer.handshakeFailed())
+    if (this.#material === undefined) return
     this.#took(this.#material)
     this.#watch()
   }
 
   /**
-   * Makes ready to serve with what other files hold, or the same ones by now.
+   * Whether there is something to serve with. To be asked when all secrets should be held: where there is nothing even
+   * then, it is told what is wrong, and `onFit` is called as soon as that is over.
+   */
+  async fit(): Promise<boolean> {
+    if (this.#endWatch === undefined) {
+      this.#watch()
+      const { material } = await this.#read(this.#places)
+      if (material !== undefined && this.#material === undefined) this.#took(material)
+      // What is wrong is told, and what has changed while it was read is not missed.
+      void this.look()
+    }
+    return this.#material !== undefined
+  }
+
+  /**
+   * Makes ready to serve with what lies at other places, or at the same ones by now. Of a secret that is not held the
+   * former one is served on until it is.
    *
    * @throws SIDEKEEP_CERTIFICATE_INVALID
    */
-  async prepare(files: TlsFiles): Promise<PreparedMaterial> {
-    const { name, clock } = this.#options
-    const material = await readMaterial(name, files, clock.wall())
+  async prepare(places: TlsPlaces): Promise<PreparedMaterial> {
+    const moves = !isSamePlaces(places, this.#places)
+    const { material, error } = await this.#read(places)
+    // An unfit secret, which has been told of, must not stand in the way of every other change.
+    const isKnown = !moves && Object.values(places).some(isSecret)
+    if (material === undefined && !isKnown && !(error instanceof NotHeld)) throw error
     return {
       commit: () => {
-        const moves =
-          files.cert !== this.#files.cert ||
-          files.key !== this.#files.key ||
-          files.clientCa !== this.#files.clientCa
-        this.#files = files
+        if (!moves && material === undefined) return
+        this.#places = places
         this.#told = undefined
-        if (material.digest !== this.#material.digest) this.#took(material)
-        if (moves) this.#watch()
+        if (material !== undefined && material.digest !== this.#material?.digest) this.#takeOver(material)
+        if (!moves || this.#endWatch === undefined) return
+        this.#watch()
+        void this.look()
       },
       abandon: async () => {},
     }
@@ -122,12 +159,12 @@ export class Certificates {
   close(): void {
     this.#isClosed = true
     this.#pause?.end()
-    for (const watch of this.#watches) watch.close()
+    this.#endWatch?.()
     const { observer, address } = this.#options
     observer.expires(this, address, undefined)
   }
 
-  /** Reads the files again. Whoever asks while they are read gets them read once more. */
+  /** Reads it again. Whoever asks while it is read gets it read once more. */
   look(): Promise<void> {
     this.#lookAgain = this.#looking !== undefined
     this.#looking ??= this.#lookAround().finally(() => {
@@ -145,38 +182,43 @@ export class Certificates {
 
   async #lookOnce(): Promise<void> {
     const { clock, log, observer, name } = this.#options
-    const first = await this.#read()
-    if ('error' in first && String(first.error) !== this.#told) {
+    const places = this.#places
+    let found = await this.#read(places)
+    if (found.material === undefined && String(found.error) !== this.#told) {
       this.#pause = pause(clock, patience)
       await this.#pause.over
+      found = await this.#read(places)
     }
-    const { files, material, error } = 'error' in first ? await this.#read() : first
+    const { material, error } = found
     // A change of the configuration came first: it has read its own.
-    if (this.#isClosed || files !== this.#files) return
+    if (this.#isClosed || places !== this.#places) return
     if (material === undefined) {
       if (String(error) === this.#told) return
       this.#told = String(error)
       observer.reloaded('failed')
-      log.error({ listener: name, err: error }, 'the certificate is not taken over: the former one stays')
+      log.error({ listener: name, err: error }, this.#material === undefined ? staysClosed : staysAsItWas)
       return
     }
     this.#told = undefined
-    if (material.digest === this.#material.digest) return
-    this.#took(material)
+    if (material.digest === this.#material?.digest) return
+    this.#takeOver(material)
     observer.reloaded('applied')
     log.info({ listener: name, expires: new Date(material.expiresAt) }, 'the certificate was taken over')
   }
 
-  async #read(): Promise<
-    | { readonly files: TlsFiles; readonly material: Material; readonly error?: never }
-    | { readonly files: TlsFiles; readonly error: unknown; readonly material?: never }
-  > {
-    const [files, { name, clock }] = [this.#files, this.#options]
+  async #read(places: TlsPlaces): Promise<Found> {
+    const { name, clock } = this.#options
     try {
-      return { files, material: await readMaterial(name, files, clock.wall()) }
+      return { material: await readMaterial(name, places, clock.wall(), this.#secrets) }
     } catch (error) {
-      return { files, error }
+      return { error }
     }
+  }
+
+  #takeOver(material: Material): void {
+    const isFirst = this.#material === undefined
+    this.#took(material)
+    if (isFirst) this.#options.onFit?.()
   }
 
   /** Connections that are open stay as they are; those to come meet this. */
@@ -191,15 +233,18 @@ export class Certificates {
   }
 
   #watch(): void {
-    for (const watch of this.#watches) watch.close()
-    const { cert, key, clientCa } = this.#files
-    const paths = new Set([cert, key, clientCa].filter((path) => path !== undefined))
-    this.#watches = [...paths].map(
-      (path) => new FileWatch({ path, clock: this.#options.clock, look: () => void this.look() }),
-    )
-    for (const watch of this.#watches) watch.set({ watch: true, poll: pollInterval })
+    this.#endWatch?.()
+    this.#endWatch = watchPlaces(this.#places, this.#secrets, this.#options.clock, () => void this.look())
   }
 }
+
+/** What was read, or what is wrong with it. */
+type Found =
+  | { readonly material: Material; readonly error?: never }
+  | { readonly error: unknown; readonly material?: never }
+
+const staysAsItWas = 'the certificate is not taken over: the former one stays'
+const staysClosed = 'the listener stays closed until its certificate is fit'
 
 /** What of it can change while the server listens. */
 function contextOf({ cert, key, clientCa }: Material) {

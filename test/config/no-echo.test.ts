@@ -56,6 +56,18 @@ t.test('a literal credential is never repeated', async (t) => {
   await silent(t, 'providers: { p: { type: http, url: "https://a.test", ca: [CANARY-pem-1] } }')
 })
 
+t.test('a private key that was written in place of its path is never repeated', async (t) => {
+  const tls = 'tls: { cert: /c, key: "-----BEGIN PRIVATE KEY-----\\nCANARY-key" }'
+  const proxy = `listen: "127.0.0.1:1", upstream: "http://a", ${tls}`
+  for (const text of [
+    `api: { ${tls} }`,
+    `api: { listeners: [{ listen: "127.0.0.1:1", allow: [a], ${tls} }] }`,
+    `proxy: { ${proxy} }`,
+  ]) {
+    t.match(await silent(t, smallest + text), /tls\.key: expected a path.*, got something else/)
+  }
+})
+
 t.test('a token of a caller is never repeated, wherever it was written', async (t) => {
   for (const callers of [
     'CANARY-token-1',

@@ -106,7 +106,7 @@ t.test('the proxy has defaults of its own', async (t) => {
     store: { kind: 'memory' },
     onStoreFailure: 'local',
     rateLimitHeaders: 'draft',
-    access: { log: 'sampled', sampleRate: 10 },
+    access: { log: 'sampled', path: false, sampleRate: 10 },
   })
 })
 

@@ -7,8 +7,9 @@ import t, { type Test } from 'tap'
 import type { Config } from '../../src/config/schema.ts'
 import type { Door } from '../../src/parts/doors.ts'
 import type { Served } from '../../src/parts/listener.ts'
-import { Listeners, type ServedProxy } from '../../src/parts/listeners.ts'
+import { Listeners } from '../../src/parts/listeners.ts'
 import type { ServedApi } from '../../src/parts/served-api.ts'
+import type { ServedProxy } from '../../src/parts/served-proxy.ts'
 import { parse } from '../config/helpers.ts'
 import { eventually } from '../support/e2e-eventually.ts'
 import { takenPort } from '../support/e2e-taken-port.ts'
@@ -38,11 +39,14 @@ interface Rig {
   readonly listeners: Listeners
   /** What was done to servers, in order. */
   readonly story: string[]
+  /** Of the proxy. */
+  readonly certificate: { isFit: boolean }
   prepare(listeners: Options, opensProxy?: boolean): ReturnType<Listeners['prepare']>
 }
 
 async function rigOf(t: Test, listeners: Options): Promise<Rig> {
   const story: string[] = []
+  const certificate = { isFit: true }
   let made = 0
   const serve = (name: string): Served => {
     made += 1
@@ -57,10 +61,11 @@ async function rigOf(t: Test, listeners: Options): Promise<Rig> {
   }
   const proxy = (): ServedProxy => ({
     ...serve('proxy'),
+    fit: async () => certificate.isFit,
     prepare: async () => {
       story.push('prepare')
       return {
-        commit: () => story.push('commit'),
+        commit: () => void story.push('commit'),
         abandon: async () => void story.push('abandon'),
       }
     },
@@ -87,6 +92,7 @@ async function rigOf(t: Test, listeners: Options): Promise<Rig> {
   return {
     listeners: all,
     story,
+    certificate,
     prepare: async (next, opensProxy = true) =>
       await all.prepare(await configOf(next), { opensProxy, withinMs: 1_000 }),
   }
@@ -146,6 +152,34 @@ t.test('a proxy stays closed while the sidecar is not ready', async (t) => {
   await listeners.openProxy()
   t.ok(await accepts(listeners.addresses?.proxy))
   t.ok(listeners.areUp)
+})
+
+t.test('a proxy whose certificate is unfit stays closed until it is fit', async (t) => {
+  const { listeners, prepare, certificate } = await rigOf(t, {})
+  certificate.isFit = false
+  const prepared = await prepare({ proxy: '127.0.0.1:0' })
+  prepared.commit()
+  t.notOk(await listeners.openProxy())
+  t.equal(listeners.addresses?.proxy, undefined)
+  t.notOk(listeners.areUp)
+  certificate.isFit = true
+  t.ok(await listeners.openProxy())
+  t.ok(await accepts(listeners.addresses?.proxy))
+  certificate.isFit = false
+  t.ok(await listeners.openProxy(), 'what is open stays open')
+  t.ok(listeners.areUp)
+})
+
+t.test('a proxy that serves is not given up for one whose certificate is not there yet', async (t) => {
+  const { listeners, story, prepare, certificate } = await rigOf(t, { proxy: '127.0.0.1:0' })
+  const before = listeners.addresses
+  certificate.isFit = false
+  await t.rejects(prepare({ proxy: '127.0.0.2:0' }), {
+    code: 'SIDEKEEP_CERTIFICATE_INVALID',
+    message: /not held yet\. Declare the secret first/,
+  })
+  t.strictSame(story, ['close proxy 3', 'abandon api'])
+  t.ok(await accepts(before?.proxy))
 })
 
 t.test('what was replaced or removed closes behind the change, and the end waits for it', async (t) => {

@@ -22,17 +22,22 @@ export interface Reloaded {
   count(outcome: 'applied' | 'unchanged' | 'invalid' | 'failed'): Promise<number | undefined>
 }
 
-/** Starts `sidekeep run` with a file of the test's own and waits until all required secrets are held. */
+/**
+ * Starts `sidekeep run` with a file of the test's own.
+ *
+ * @param until the line of the log that is waited for; else that all required secrets are held
+ */
 export async function startReloaded(
   t: Test,
   config: object,
   env: Readonly<Record<string, string>> = {},
+  until: string = ready,
 ): Promise<Reloaded> {
   const folder = folderOf(t)
   const file = join(folder, 'sidekeep.yaml')
   writeFileSync(file, JSON.stringify(config))
   const sidecar = launchSidecar(t, ['--config', file], { env: { AUTH_TOKEN: token, ...env } })
-  await sidecar.says(ready)
+  await sidecar.says(until)
   return {
     sidecar,
     file,

@@ -1,99 +1,27 @@
 import { once } from 'node:events'
 import { connect as connectPlain } from 'node:net'
 import { connect } from 'node:tls'
-import Fastify from 'fastify'
-import t, { type Test } from 'tap'
-import { Certificates } from '../../src/tls/certificates.ts'
-import type { TlsFiles } from '../../src/tls/material.ts'
+import t from 'tap'
 import { createAuthority } from '../support/certificates.ts'
 import { eventually } from '../support/e2e-eventually.ts'
 import { askSecurely } from '../support/e2e-https.ts'
-import { VirtualClock } from '../support/virtual-clock.ts'
+import { rigOf } from './rig.ts'
 import { CertificateFiles } from './support.ts'
 
 const authority = createAuthority()
 const [ca, issue] = [authority.ca, authority.issue]
 
-interface Rig {
-  readonly certificates: Certificates
-  readonly clock: VirtualClock
-  readonly address: string
-  readonly port: number
-  /** What was logged and counted, in order. */
-  readonly story: string[]
-  readonly expiries: Map<string, number | undefined>
-  /** Looks at the files as when a change was reported, and again where the first look is not enough. */
-  look(): Promise<void>
-}
-
-async function rigOf(t: Test, files: TlsFiles): Promise<Rig> {
-  const clock = new VirtualClock(Date.now())
-  const story: string[] = []
-  const expiries = new Map<string, number | undefined>()
-  const tell = (_details: object, message: string): void => void story.push(message)
-  const certificates = await Certificates.read(files, {
-    name: 'api',
-    address: '127.0.0.1:0',
-    clock,
-    log: { info: tell, warn: tell, error: tell },
-    observer: {
-      reloaded: (outcome) => story.push(outcome),
-      handshakeFailed: () => story.push('handshake failed'),
-      expires: (_by, listener, at) => expiries.set(listener, at),
-    },
-  })
-  const app = Fastify({ https: certificates.serverOptions })
-  app.get('/', () => 'here')
-  certificates.serve(app.server)
-  t.teardown(async () => {
-    certificates.close()
-    await app.close()
-  })
-  const address = await app.listen({ host: '127.0.0.1', port: 0 })
-  return {
-    certificates,
-    clock,
-    address,
-    port: Number(new URL(address).port),
-    story,
-    expiries,
-    async look() {
-      let isOver = false
-      const looking = certificates.look().finally(() => {
-        isOver = true
-      })
-      await eventually('the look, or its second', () => isOver || (clock.next ?? Infinity) <= 2_000)
-      while (!isOver) {
-        await clock.advance(2_000)
-        await eventually('the next step', () => isOver || (clock.next ?? Infinity) <= 2_000)
-      }
-      await looking
-    },
-  }
-}
-
-/** The serial number of the certificate that a newcomer meets. */
-async function serial(port: number): Promise<string> {
-  const socket = connect({ port, host: '127.0.0.1', ca })
-  await once(socket, 'secureConnect')
-  const { serialNumber } = socket.getPeerCertificate()
-  // In order: to leave at once may be before the server has heard the end of the handshake.
-  socket.resume().end()
-  await once(socket, 'close')
-  return serialNumber
-}
-
 t.test('another certificate is met by newcomers, and who is connected stays', async (t) => {
   const files = new CertificateFiles(t, issue())
-  const { port, look, story, expiries } = await rigOf(t, files.files)
+  const { port, serial, look, story, expiries } = await rigOf(t, files.files, { ca })
   const connected = connect({ port, host: '127.0.0.1', ca })
   await once(connected, 'secureConnect')
-  const before = await serial(port)
+  const before = await serial()
   await look()
   t.strictSame(story, [], 'the same files are no news')
   files.write(issue())
   await look()
-  t.not(await serial(port), before)
+  t.not(await serial(), before)
   t.strictSame(story, ['applied', 'the certificate was taken over'])
   t.ok((expiries.get('127.0.0.1:0') ?? 0) > Date.now())
   connected.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
@@ -104,24 +32,24 @@ t.test('another certificate is met by newcomers, and who is connected stays', as
 
 t.test('files that are unfit change nothing, are told once, and are looked at again', async (t) => {
   const files = new CertificateFiles(t, issue())
-  const { port, look, story } = await rigOf(t, files.files)
-  const before = await serial(port)
+  const { serial, look, story } = await rigOf(t, files.files, { ca })
+  const before = await serial()
   const next = issue()
   files.write({ key: next.key })
   await look()
   await look()
   t.strictSame(story, ['failed', 'the certificate is not taken over: the former one stays'])
-  t.equal(await serial(port), before)
+  t.equal(await serial(), before)
   files.write({ cert: next.cert })
   await look()
   t.strictSame(story.slice(2), ['applied', 'the certificate was taken over'])
-  t.not(await serial(port), before)
+  t.not(await serial(), before)
 })
 
 t.test('a pair of which one file was written first is taken when the other one is there', async (t) => {
   const files = new CertificateFiles(t, issue())
-  const { port, certificates, clock, story } = await rigOf(t, files.files)
-  const before = await serial(port)
+  const { serial, certificates, clock, story } = await rigOf(t, files.files, { ca })
+  const before = await serial()
   const next = issue()
   files.write({ cert: next.cert })
   const looking = certificates.look()
@@ -130,12 +58,12 @@ t.test('a pair of which one file was written first is taken when the other one i
   await clock.advance(2_000)
   await looking
   t.strictSame(story, ['applied', 'the certificate was taken over'])
-  t.not(await serial(port), before)
+  t.not(await serial(), before)
 })
 
 t.test('a change that somebody else reports is noticed', async (t) => {
   const files = new CertificateFiles(t, issue())
-  const { clock, story } = await rigOf(t, files.files)
+  const { clock, story } = await rigOf(t, files.files, { ca })
   files.write(issue())
   await eventually('the certificate to be taken over', async () => {
     await clock.advance(10_000)
@@ -146,7 +74,7 @@ t.test('a change that somebody else reports is noticed', async (t) => {
 t.test('where clients need a certificate nobody else gets as far as a request', async (t) => {
   const clients = createAuthority('Of the clients')
   const files = new CertificateFiles(t, issue())
-  const { address, story, look } = await rigOf(t, files.mutual(clients.ca))
+  const { address, story, look } = await rigOf(t, files.mutual(clients.ca), { ca })
   t.equal((await askSecurely(address, '/', { ca, ...clients.issue() })).text, 'here')
   await t.rejects(askSecurely(address, '/', { ca }))
   await t.rejects(askSecurely(address, '/', { ca, ...issue() }), 'of another authority')
@@ -164,7 +92,7 @@ t.test('where clients need a certificate nobody else gets as far as a request', 
 })
 
 t.test('TLS before 1.2, other protocols and plain HTTP are refused and counted', async (t) => {
-  const { address, port, story } = await rigOf(t, new CertificateFiles(t, issue()).files)
+  const { address, port, story } = await rigOf(t, new CertificateFiles(t, issue()).files, { ca })
   await t.rejects(askSecurely(address, '/', { ca, maxVersion: 'TLSv1.1' }))
   const modern = connect({ port, host: '127.0.0.1', ca, ALPNProtocols: ['h2'] })
   const [error] = await once(modern, 'error').catch((error: unknown) => [error])
@@ -186,16 +114,16 @@ t.test('TLS before 1.2, other protocols and plain HTTP are refused and counted',
 })
 
 t.test('the files that another configuration names are taken in one step, or not at all', async (t) => {
-  const { certificates, port, story } = await rigOf(t, new CertificateFiles(t, issue()).files)
-  const before = await serial(port)
+  const { certificates, serial, story } = await rigOf(t, new CertificateFiles(t, issue()).files, { ca })
+  const before = await serial()
   const other = new CertificateFiles(t, issue())
   const given = await certificates.prepare(other.files)
   await given.abandon()
-  t.equal(await serial(port), before)
+  t.equal(await serial(), before)
   const prepared = await certificates.prepare(other.files)
-  t.equal(await serial(port), before, 'not before it is committed')
+  t.equal(await serial(), before, 'not before it is committed')
   prepared.commit()
-  t.not(await serial(port), before)
+  t.not(await serial(), before)
   t.strictSame(story, [])
   await t.rejects(certificates.prepare({ ...other.files, key: '/nowhere' }), {
     code: 'SIDEKEEP_CERTIFICATE_INVALID',
@@ -206,7 +134,7 @@ t.test(
   'what went wrong before another configuration is told again when it goes wrong after it',
   async (t) => {
     const files = new CertificateFiles(t, issue())
-    const { certificates, story, look } = await rigOf(t, files.files)
+    const { certificates, story, look } = await rigOf(t, files.files, { ca })
     files.write({ key: 'unfit' })
     await look()
     await look()
@@ -223,7 +151,7 @@ t.test(
 
 t.test('when it is closed no timer is left, and its expiry is nobody’s any more', async (t) => {
   const files = new CertificateFiles(t, issue())
-  const { certificates, clock, expiries } = await rigOf(t, files.files)
+  const { certificates, clock, expiries } = await rigOf(t, files.files, { ca })
   files.write({ key: 'unfit' })
   const looking = certificates.look()
   await eventually('the wait for the second look', () => (clock.next ?? Infinity) <= 2_000)

@@ -3,7 +3,8 @@ import { createPrivateKey } from 'node:crypto'
 import { truncateSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { readMaterial, type TlsFiles } from '../../src/tls/material.ts'
+import { readMaterial } from '../../src/tls/material.ts'
+import type { TlsPlaces } from '../../src/tls/place.ts'
 import { createAuthority } from '../support/certificates.ts'
 import { folderOf } from '../support/process-sidecar.ts'
 import { CertificateFiles } from './support.ts'
@@ -11,7 +12,7 @@ import { CertificateFiles } from './support.ts'
 const authority = createAuthority()
 const day = 24 * 60 * 60 * 1_000
 
-async function refuses(t: Test, files: TlsFiles, what: RegExp): Promise<void> {
+async function refuses(t: Test, files: TlsPlaces, what: RegExp): Promise<void> {
   await t.rejects(
     readMaterial('api', files, Date.now()),
     { code: 'SIDEKEEP_CERTIFICATE_INVALID', message: what },
@@ -32,7 +33,8 @@ t.test(
 
 t.test('the same content has the same digest, and other content another', async (t) => {
   const files = new CertificateFiles(t, authority.issue())
-  const digest = async (tls: TlsFiles): Promise<string> => (await readMaterial('api', tls, Date.now())).digest
+  const digest = async (tls: TlsPlaces): Promise<string> =>
+    (await readMaterial('api', tls, Date.now())).digest
   const before = await digest(files.files)
   t.equal(await digest(files.files), before)
   t.not(await digest(files.mutual(authority.ca)), before)

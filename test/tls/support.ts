@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import type { TlsFiles } from '../../src/tls/material.ts'
+import { pickField } from '../../src/secrets/field.ts'
+import type { TlsPlaces, TlsSecret, TlsSecrets } from '../../src/tls/place.ts'
 import type { ServerCertificate } from '../support/certificates.ts'
 import { folderOf } from '../support/process-sidecar.ts'
 
@@ -23,8 +24,49 @@ export class CertificateFiles {
   }
 
   /** With client certificates of an authority. */
-  mutual(ca: string): TlsFiles {
+  mutual(ca: string): TlsPlaces {
     writeFileSync(this.clientCa, ca)
     return { ...this.files, clientCa: this.clientCa }
   }
+}
+
+/** Secrets as the cache has them, which a test can rotate. */
+export class HeldSecrets implements TlsSecrets {
+  readonly #texts = new Map<string, string>()
+  readonly #watchers = new Map<string, Set<() => void>>()
+
+  /** How many watch a secret. */
+  watchers(name: string): number {
+    return this.#watchers.get(name)?.size ?? 0
+  }
+
+  /** @param value undefined: it is held no longer; an object: as JSON */
+  set(name: string, value: string | object | undefined): void {
+    if (value === undefined) this.#texts.delete(name)
+    else this.#texts.set(name, typeof value === 'string' ? value : JSON.stringify(value))
+    for (const changed of this.#watchers.get(name) ?? []) changed()
+  }
+
+  read({ secret, field }: TlsSecret): string | undefined {
+    const text = this.#texts.get(secret)
+    return text === undefined || field === undefined ? text : pickField(text, field)
+  }
+
+  watch({ secret }: TlsSecret, changed: () => void): () => void {
+    const watchers = this.#watchers.get(secret) ?? new Set()
+    const watcher = (): void => changed()
+    this.#watchers.set(secret, watchers.add(watcher))
+    return () => watchers.delete(watcher)
+  }
+}
+
+/** Certificate and key as fields of one secret. */
+export const inOneSecret: TlsPlaces = {
+  cert: { secret: 'shared/tls', field: 'tls.crt' },
+  key: { secret: 'shared/tls', field: 'tls.key' },
+}
+
+/** What that secret holds. */
+export function asFields({ cert, key }: Partial<ServerCertificate>): object {
+  return { 'tls.crt': cert, 'tls.key': key }
 }

@@ -70,7 +70,11 @@ function openProblems({ path, listen, callers, access }: Door, raw: Raw): Crossi
   return [{ problem: atValue([...path, 'access'], expected, raw), about }]
 }
 
-function tlsProblems({ path, listen, tls }: Door, raw: Raw): Crossing[] {
+/** Of any listener: a certificate proves to who is elsewhere. */
+export function tlsProblems(
+  { path, listen, tls }: Pick<Door, 'path' | 'listen'> & { readonly tls: unknown },
+  raw: Raw,
+): Crossing[] {
   if (listen.kind !== 'unix' || tls === undefined) return []
   const at = [...path, 'tls']
   const expected = 'nothing here: what goes through a Unix socket does not leave the machine'

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import * as z from 'zod/mini'
 import { parseListen } from '../listen.ts'
-import { count, duration, listen, rate, size, source } from './fields.ts'
+import { count, duration, flag, listen, rate, size, source } from './fields.ts'
 import { limitStore } from './limit-store.ts'
 import { limits, pathPattern } from './limits.ts'
 import { option, section } from './option.ts'
@@ -81,8 +81,13 @@ const concurrency = section({
 const access = section({
   log: option(z.prefault(z.enum(['none', 'errors', 'sampled', 'all']), 'sampled'), {
     description:
-      'Which requests get a line: none; those answered with a 5xx or an error of the proxy itself (`errors`); all, but of each kind at most `sampleRate` (`sampled`); every one. A line has the path, never the query.',
+      'Which requests get a line: none; those answered with a 5xx or an error of the proxy itself (`errors`); all, but of each kind at most `sampleRate` (`sampled`); every one.',
     example: 'errors',
+  }),
+  path: option(z.prefault(flag(), false), {
+    description:
+      'Whether a line has the path, without its query. Off by default: paths hold names, and links that are as good as a password.',
+    example: true,
   }),
   sampleRate: option(z.prefault(rate(), '10/s'), {
     description:

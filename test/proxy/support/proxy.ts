@@ -139,7 +139,7 @@ export function configOf({ timeouts, ...options }: ProxyOptions): ProxyConfig {
     store: { kind: 'memory' },
     onStoreFailure: 'local',
     rateLimitHeaders: 'draft',
-    access: { log: 'none', sampleRate: 10 },
+    access: { log: 'none', path: false, sampleRate: 10 },
     ...options,
   }
 }
