@@ -10,6 +10,7 @@ import type { Plugin } from 'esbuild'
 const members = {
   Client: 'lib/dispatcher/client.js',
   Pool: 'lib/dispatcher/pool.js',
+  buildConnector: 'lib/core/connect.js',
   errors: 'lib/core/errors.js',
 }
 

@@ -127,8 +127,14 @@ export class Forwarding implements Dispatcher.DispatchHandler, Answering {
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
+    const isBroken = this.#connection?.isBroken ?? false
     this.#connection?.answered()
     this.#release()
+    // The end of the connection may end an answer; a reset does not.
+    if (isBroken) {
+      this.#failed('reset', new Error('the connection was reset in an answer that ends with it'))
+      return
+    }
     const { rawTrailers } = controller
     this.#exchange.end(
       Array.isArray(rawTrailers) && rawTrailers.length > 0 ? answerTrailers(rawTrailers) : [],

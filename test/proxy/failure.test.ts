@@ -150,6 +150,25 @@ for (const [name, head, request] of [
   })
 }
 
+t.test('an answer that ends with its connection is whole after an end, and not after a reset', async (t) => {
+  const upstream = await startRawUpstream(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\n\r\nhalf')
+  })
+  const { port, observed } = await startProxy(t, { upstream: upstream.origin })
+  for (const [ends, expected] of [
+    ['end', 'end'],
+    ['resetAndDestroy', 'reset'],
+  ] as const) {
+    const client = await connectTo(t, port)
+    client.send('GET / HTTP/1.0\r\n\r\n')
+    await client.until('half')
+    for (const socket of upstream.sockets) socket[ends]()
+    t.equal(await client.ended, expected)
+  }
+  await observed.over(2)
+  t.same(observed.failures, ['reset'])
+})
+
 t.test('a client that leaves ends the request to the application', async (t) => {
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>()
   const { promise: left, resolve: leave } = Promise.withResolvers<void>()

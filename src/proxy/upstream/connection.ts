@@ -1,4 +1,10 @@
-import type { Client, Dispatcher } from 'undici'
+import type { buildConnector, Client, Dispatcher } from 'undici'
+
+export interface UpstreamConnectionOptions {
+  readonly makeClient: (connect: buildConnector.connector) => Client
+  readonly connect: buildConnector.connector
+  readonly now: () => number
+}
 
 /** A place for one connection to the application, with one request on it at a time; it connects when one comes. */
 export class UpstreamConnection {
@@ -10,12 +16,28 @@ export class UpstreamConnection {
   /** Whether it waits for its next request, among others. */
   isIdle = false
 
-  /** @param left called when the application, or time, has ended the connection */
-  constructor(client: Client, now: () => number, left: () => void) {
-    this.#client = client
+  #isBroken = false
+
+  /**
+   * @param makeClient with a connector that is to be used as it is
+   * @param left called when the application, or time, has ended the connection
+   */
+  constructor({ makeClient, connect, now }: UpstreamConnectionOptions, left: () => void) {
     this.#now = now
+    const client = makeClient((options, callback) => {
+      connect(options, (...result) => {
+        const [, socket] = result
+        // Ahead of undici's own listener, which takes a reset for the end of an answer that has no other.
+        socket?.once('error', () => {
+          this.#isBroken = true
+        })
+        callback(...result)
+      })
+    })
+    this.#client = client
     client.on('connect', () => {
       this.#connectedAt = this.#now()
+      this.#isBroken = false
     })
     client.on('disconnect', () => {
       this.#connectedAt = undefined
@@ -34,6 +56,11 @@ export class UpstreamConnection {
    */
   get isReused(): boolean {
     return this.#answers > 0
+  }
+
+  /** Whether it has failed, rather than been ended in order. */
+  get isBroken(): boolean {
+    return this.#isBroken
   }
 
   /** Milliseconds since it was connected. */

@@ -1,9 +1,6 @@
-import type { Client } from 'undici'
-import { UpstreamConnection } from './connection.ts'
+import { UpstreamConnection, type UpstreamConnectionOptions } from './connection.ts'
 
-export interface UpstreamConnectionsOptions {
-  readonly makeClient: () => Client
-  readonly now: () => number
+export interface UpstreamConnectionsOptions extends UpstreamConnectionOptions {
   /** Milliseconds after which one is not used again; undefined: for as long as it lasts. */
   readonly life: number | undefined
 }
@@ -50,11 +47,7 @@ export class UpstreamConnections {
 
   /** One that nothing was sent on before. It is to be given back. */
   takeNew(): UpstreamConnection {
-    const connection: UpstreamConnection = new UpstreamConnection(
-      this.#options.makeClient(),
-      this.#options.now,
-      () => this.#left(connection),
-    )
+    const connection: UpstreamConnection = new UpstreamConnection(this.#options, () => this.#left(connection))
     this.#all.add(connection)
     return connection
   }

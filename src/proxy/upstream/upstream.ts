@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { Client } from 'undici'
+import { buildConnector, Client } from 'undici'
 import type { ProxyConfig } from '../../config/schema.ts'
 import type { Clock } from '../../secrets/clock.ts'
 import { UpstreamConnections } from './connections.ts'
@@ -36,19 +36,21 @@ export async function openUpstream(
   const connect =
     origin.protocol === 'https:'
       ? tlsConnector({ host, serverName, ca: await upstreamTls.ca?.read(), timeout: timeouts.connect })
-      : undefined
-  const makeClient = (): Client =>
+      : buildConnector({
+          timeout: timeouts.connect,
+          allowH2: false,
+          ...(isSocket ? { socketPath: upstream.slice('unix:'.length) } : {}),
+        })
+  const makeClient = (connector: typeof connect): Client =>
     new Client(origin, {
+      connect: connector,
       pipelining: 1,
       allowH2: false,
       strictContentLength: true,
       headersTimeout: timeouts.headers,
       bodyTimeout: timeouts.idle,
-      connectTimeout: timeouts.connect,
-      ...(isSocket ? { socketPath: upstream.slice('unix:'.length) } : {}),
-      ...(connect === undefined ? {} : { connect }),
     })
   const life = isSocket || isIP(host) !== 0 ? undefined : connectionLife
-  const connections = new UpstreamConnections({ makeClient, now: () => clock.now(), life })
+  const connections = new UpstreamConnections({ makeClient, connect, now: () => clock.now(), life })
   return { connections, servername: serverName ?? host }
 }

@@ -1,4 +1,5 @@
 /** A proxy on a free port of loopback, with a clock that stands still, and everything it counts and logs. */
+import type { ServerOptions } from 'node:https'
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import type { LimitConfig, ProxyConfig } from '../../../src/config/schema.ts'
@@ -95,8 +96,14 @@ export const noValues = { read: () => undefined }
  * Starts a proxy that is closed, with its connections, when the test ends.
  *
  * @param path a Unix socket to listen on, in place of a port
+ * @param tls what HTTPS is served with, in place of HTTP
  */
-export async function startProxy(t: Test, options: ProxyOptions, path?: string): Promise<StartedProxy> {
+export async function startProxy(
+  t: Test,
+  options: ProxyOptions,
+  path?: string,
+  tls?: ServerOptions,
+): Promise<StartedProxy> {
   const clock = new VirtualClock()
   const observed = new Observed()
   const lines: string[] = []
@@ -107,6 +114,7 @@ export async function startProxy(t: Test, options: ProxyOptions, path?: string):
     clock,
     observer: observed,
     values: noValues,
+    tls,
   })
   await proxy.app.listen(path === undefined ? { host: '127.0.0.1', port: 0 } : { path })
   t.teardown(async () => {
