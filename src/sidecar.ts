@@ -13,7 +13,7 @@ import { TlsCells } from './observability/tls-cells.ts'
 import { createAudit } from './parts/audit.ts'
 import { prepareChange } from './parts/change.ts'
 import type { Door } from './parts/doors.ts'
-import { drainTime } from './parts/drain-time.ts'
+import { lastClosing } from './parts/drain-time.ts'
 import { Heart } from './parts/heart.ts'
 import type { Served } from './parts/listener.ts'
 import type { Addresses } from './parts/listeners.ts'
@@ -199,7 +199,7 @@ export class Sidecar {
     this.stage = 'ending a change of the configuration'
     await this.#turns.take(async () => {
       this.stage = 'draining the proxy'
-      await this.#listeners.closeProxy(drainTime(this.#config.shutdown))
+      await this.#listeners.closeProxy(lastClosing(this.#config.shutdown))
       const { linger } = this.#config.shutdown
       if (linger > 0 && this.#listeners.apiIsOpen) {
         this.stage = 'linger'

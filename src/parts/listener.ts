@@ -5,11 +5,19 @@ import type { ListenerLog, ListenerPlace, Opened } from '../listener/open.ts'
 import { describeListen, openListener, permit } from '../listener/open.ts'
 import type { Prepared } from './prepared.ts'
 
+/** How a server is closed. */
+export interface Closing {
+  /** For a server whose answers may never end: milliseconds after which they are cut. */
+  readonly withinMs?: number
+  /** For one that others lead clients to: milliseconds for which it still takes newcomers, until they have noticed. */
+  readonly noticeMs?: number
+}
+
 /** A server that is opened once and closed once. */
 export interface Served {
   readonly app: FastifyInstance
-  /** Answers what was let in; `withinMs`, in milliseconds, is for a server whose answers may never end. */
-  close(options?: { readonly withinMs?: number }): Promise<void>
+  /** Answers what was let in. */
+  close(closing?: Closing): Promise<void>
 }
 
 /** A server and the place where it listens, or will. */
@@ -77,7 +85,7 @@ export class Listener<T extends Served> {
     }
   }
 
-  async close(withinMs?: number): Promise<void> {
-    await this.server.close(withinMs === undefined ? {} : { withinMs })
+  async close(closing?: Closing): Promise<void> {
+    await this.server.close(closing)
   }
 }

@@ -3,7 +3,7 @@ import type { Config, ProxyConfig } from '../config/schema.ts'
 import type { ListenerPlace } from '../listener/open.ts'
 import type { Logger } from '../observability/log.ts'
 import type { Door } from './doors.ts'
-import type { Served } from './listener.ts'
+import type { Closing, Served } from './listener.ts'
 import { Listener } from './listener.ts'
 import { pairsOf, placesOf, refuseOwn } from './places.ts'
 import type { Prepared } from './prepared.ts'
@@ -60,7 +60,7 @@ export class Listeners {
     const [make, log] = [this.#make, this.#log]
     const made = <T extends Served>(place: ListenerPlace, server: T): Listener<T> => {
       const listener = new Listener(server, place, log)
-      undo.defer(() => listener.close(0))
+      undo.defer(() => listener.close({ withinMs: 0 }))
       return listener
     }
     const apis: Listener<ServedApi>[] = []
@@ -183,15 +183,16 @@ export class Listeners {
         for (const { commit } of changes) commit()
         for (const listener of before.api) if (!api.includes(listener)) this.#leave(listener)
         if (before.ops !== undefined && after.ops !== before.ops) this.#leave(before.ops)
-        if (before.proxy !== undefined && after.proxy !== before.proxy) this.#leave(before.proxy, withinMs)
+        if (before.proxy !== undefined && after.proxy !== before.proxy)
+          this.#leave(before.proxy, { withinMs })
       },
       abandon: () => undone.disposeAsync(),
     }
   }
 
-  /** Lets no more requests to the application in and waits for those under way, `withinMs` milliseconds at the most. */
-  async closeProxy(withinMs?: number): Promise<void> {
-    await this.#doors.proxy?.close(withinMs)
+  /** Lets no more requests to the application in and waits for those under way. */
+  async closeProxy(closing?: Closing): Promise<void> {
+    await this.#doors.proxy?.close(closing)
   }
 
   /** Closes all of the api at the same time. */
@@ -233,15 +234,15 @@ export class Listeners {
   ): Promise<Listener<T>> {
     refuseOwn(this.#present(), place)
     const listener = new Listener(await make(), place, this.#log)
-    undo.defer(() => listener.close(0))
+    undo.defer(() => listener.close({ withinMs: 0 }))
     if (await opens(listener.server)) await listener.open()
     return listener
   }
 
-  #leave(listener: Listener<Served>, withinMs?: number): void {
+  #leave(listener: Listener<Served>, closing?: Closing): void {
     const { name } = listener.place
     const left = listener
-      .close(withinMs)
+      .close(closing)
       .catch((err: unknown) => this.#log.warn({ listener: name, err }, 'listener did not close in order'))
       .then(() => {
         this.#leaving.delete(left)

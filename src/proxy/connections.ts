@@ -3,7 +3,7 @@ import { Server as NetServer, type Socket } from 'node:net'
 import { setImmediate as eventLoopTurn } from 'node:timers/promises'
 import { Server as TlsServer } from 'node:tls'
 import { acceptedSocket } from '../accepted-socket.ts'
-import type { Clock } from '../secrets/clock.ts'
+import type { Clock, Timer } from '../secrets/clock.ts'
 import type { Exchange } from './exchange.ts'
 import type { Tunnel } from './tunnel.ts'
 
@@ -12,6 +12,18 @@ import type { Tunnel } from './tunnel.ts'
  * this moment, and would find the connection closed.
  */
 const idleGrace = 1_000
+
+/** How clients are parted from. */
+export interface Closing {
+  /** Milliseconds, after which what is still open is cut; without it nothing is cut. */
+  readonly withinMs?: number
+  /**
+   * Milliseconds for which connections are still accepted, until whoever leads clients here has noticed that it should
+   * not. To close at once would reset those that the system has accepted and we have not: with many new connections
+   * there are always some, and their requests may have been sent.
+   */
+  readonly noticeMs?: number
+}
 
 interface Connection {
   /** Not over yet. A client may send many requests without waiting (RFC 9112, section 9.3.2); most send one. */
@@ -78,33 +90,41 @@ export class Connections {
   }
 
   /**
-   * Accepts no more connections and resolves when none is left. Each is closed with its next answer, which says so; one
-   * that has nothing to answer, after a moment.
+   * Resolves when no connection is left and none is accepted any more. Each is closed with its next answer, which says
+   * so; one that has nothing to answer, after a moment.
    *
-   * @param withinMs milliseconds, after which what is still open is cut; without it nothing is cut
    * @returns how many requests and upgraded connections were cut
    */
-  async drain(withinMs?: number): Promise<number> {
+  async drain({ withinMs, noticeMs = 0 }: Closing = {}): Promise<number> {
     let cut = 0
     this.#isDraining = true
     const server = this.#server
+    const { promise: closed, resolve } = Promise.withResolvers<void>()
     // Not the close of http.Server, which closes idle connections at once.
-    const closed = new Promise<void>((resolve) => NetServer.prototype.close.call(server, () => resolve()))
-    const timers = [
-      this.#clock.setTimer(() => {
-        this.#closesIdle = true
-        server.closeIdleConnections()
-        for (const socket of this.#handshaking) socket.destroy()
-      }, idleGrace),
-    ]
+    const close = (): unknown => NetServer.prototype.close.call(server, () => resolve())
+    const timers: Timer[] = []
+    if (noticeMs > 0 && server.listening) timers.push(this.#clock.setTimer(close, noticeMs))
+    else close()
+    timers.push(
+      this.#clock.setTimer(
+        () => {
+          this.#closesIdle = true
+          server.closeIdleConnections()
+          for (const socket of this.#handshaking) socket.destroy()
+        },
+        Math.max(idleGrace, noticeMs),
+      ),
+    )
     if (withinMs !== undefined) {
       const end = (): void => {
+        close()
         for (const { exchanges } of this.#connections.values()) cut += exchanges.size
         cut += this.#tunnels.size
         server.closeAllConnections()
         for (const tunnel of this.#tunnels) tunnel.destroy()
         // Upgraded connections are no longer the server's, nor are those whose upgrade is still being asked for.
         for (const socket of this.#connections.keys()) socket.destroy()
+        for (const socket of this.#handshaking) socket.destroy()
       }
       timers.push(this.#clock.setTimer(end, withinMs))
     }

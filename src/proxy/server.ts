@@ -12,7 +12,7 @@ import type { SecretValues } from '../secrets/values.ts'
 import { AccessLog } from './access-log.ts'
 import { ClientAddresses } from './client-address.ts'
 import { Concurrency } from './concurrency.ts'
-import { Connections } from './connections.ts'
+import { type Closing, Connections } from './connections.ts'
 import { Exchange } from './exchange.ts'
 import { FailureReport } from './failure.ts'
 import type { ForwardingDeps } from './forwarding.ts'
@@ -40,11 +40,8 @@ export interface ProxyDeps {
 export interface ProxyServer {
   /** Not listening yet: that is for the caller. To be closed by `close` below, not by its own. */
   readonly app: FastifyInstance
-  /**
-   * Stops accepting, waits until all requests under way are answered, then closes everything. Some answers never end:
-   * with `withinMs`, in milliseconds, what is still open after that time is cut.
-   */
-  close(options?: { withinMs?: number }): Promise<void>
+  /** Stops accepting, waits until all requests under way are answered, then closes everything. */
+  close(closing?: Closing): Promise<void>
   /**
    * Makes ready to go on with another configuration, whose `listen` is not looked at. Its commit neither waits nor
    * fails, and cuts nothing: requests under way end as they began. What clients owe to a limit whose key, rate and burst
@@ -113,8 +110,8 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
 
   return {
     app,
-    async close({ withinMs } = {}) {
-      const requests = await connections.drain(withinMs)
+    async close(closing) {
+      const requests = await connections.drain(closing)
       if (requests > 0)
         log.warn({ requests }, 'requests under way to the application were cut at the deadline')
       await app.close()

@@ -40,7 +40,7 @@ t.test('the defaults are those of the design', async (t) => {
     secrets: { a: { provider: 'p', key: 'a', refresh: 300_000, maxStale: 86_400_000, required: false } },
     cache: { maxEntries: 10_000, maxBytes: 67_108_864, missingTtl: 10_000, maxMissing: 10_000 },
     reload: { watch: true, poll: 5000 },
-    shutdown: { timeout: 25_000, linger: 0 },
+    shutdown: { timeout: 25_000, notice: 2_000, linger: 0 },
     log: { level: 'info', format: 'auto' },
   })
 })

@@ -87,7 +87,7 @@ async function rigOf(t: Test, listeners: Options): Promise<Rig> {
   await all.open()
   await all.openProxy()
   t.teardown(async () => {
-    await Promise.all([all.closeProxy(0), all.closeApi(), all.closeOps(), all.left()])
+    await Promise.all([all.closeProxy({ withinMs: 0 }), all.closeApi(), all.closeOps(), all.left()])
   })
   return {
     listeners: all,

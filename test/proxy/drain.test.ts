@@ -81,6 +81,39 @@ t.test('a request on a connection that was idle is still answered, in a moment o
   t.equal(clock.pending, 0)
 })
 
+t.test('while whoever leads clients here takes notice, they are still let in, once each', async (t) => {
+  const { origin } = await startEcho(t)
+  const { port, proxy, clock } = await startProxy(t, { upstream: origin })
+  const idle = await connectTo(t, port)
+  idle.send(get)
+  await idle.response()
+  const closed = proxy.close({ noticeMs: 3_000 })
+  await clock.advance(2_999)
+  const late = await connectTo(t, port)
+  for (const client of [late, idle]) {
+    client.send(get)
+    const answer = await client.response()
+    t.match(answer, { status: 200 }, 'also on a connection that has been idle since')
+    t.equal(answer.header('connection'), 'close')
+    t.equal(await client.ended, 'end')
+  }
+  await clock.advance(1)
+  await closed
+  const [error] = await once(connect(port, '127.0.0.1'), 'error')
+  t.equal(error.code, 'ECONNREFUSED')
+  t.equal(clock.pending, 0)
+})
+
+t.test('a notice that is longer than the time for all ends with that', async (t) => {
+  const { origin } = await startEcho(t)
+  const { port, proxy, clock } = await startProxy(t, { upstream: origin })
+  const client = await connectTo(t, port)
+  const closed = proxy.close({ noticeMs: 3_000, withinMs: 2_000 })
+  await clock.advance(2_000)
+  t.not(await client.ended, undefined)
+  await closed
+})
+
 t.test('a connection whose answer had begun before ends with it', async (t) => {
   const { origin, next } = await startSlow(t)
   const { port, proxy, clock } = await startProxy(t, { upstream: origin })

@@ -43,6 +43,11 @@ export const shutdown = section({
       'When to end, whatever still hangs. The default leaves 5 s of the 30 s that Kubernetes grants (`terminationGracePeriodSeconds`).',
     example: '10s',
   }),
+  notice: option(z.prefault(duration({ max: '1h' }), '2s'), {
+    description:
+      'How long `proxy` still takes new connections after the stop signal, while `/readyz` says no already: as long as load balancers take to notice. At most half of the time that requests under way have.',
+    example: '10s',
+  }),
   linger: option(z.prefault(duration({ max: '1h' }), '0s'), {
     description:
       'How long the API serves on after the stop signal, for an application that still needs secrets while it stops. Part of `timeout`, and less than it.',
