@@ -4,12 +4,12 @@
  */
 import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { cpus, release, totalmem, type } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { benchMemory, benchStartup } from './footprint.ts'
 import { benchHttp } from './http.ts'
 import { findLoadTool } from './support/load.ts'
+import { machine } from './support/machine.ts'
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean' }, write: { type: 'boolean' } } })
 const quick = values.quick === true
@@ -25,12 +25,6 @@ const sections = [
 const report = sections.join('\n\n')
 process.stdout.write(`${report}\n`)
 if (values.write === true) writeReport(report)
-
-function machine(load: string): string {
-  const [cpu] = cpus()
-  const memory = Math.round(totalmem() / 2 ** 30)
-  return `${cpus().length} × ${cpu?.model.trim()}, ${memory} GiB, ${type()} ${release()}, Node ${process.version}, load by ${load}, client and server on the same machine.`
-}
 
 function writeReport(text: string): void {
   const file = new URL('../docs/performance.md', import.meta.url)

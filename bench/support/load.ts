@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
+import { parseWrk } from './wrk.ts'
 
 const run = promisify(execFile)
 
@@ -42,20 +43,8 @@ async function wrk({ url, headers, connections, seconds }: Load): Promise<Measur
   const head = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`])
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', ...head, url]
   const { stdout } = await run('wrk', args)
-  const sockets =
-    /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout)?.slice(1) ?? []
-  const wrong = /Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? '0'
-  return {
-    requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]),
-    p50: milliseconds(/50%\s+([\d.]+)(us|ms|s)/.exec(stdout)),
-    p99: milliseconds(/99%\s+([\d.]+)(us|ms|s)/.exec(stdout)),
-    errors: [...sockets, wrong].reduce((sum, part) => sum + Number(part), 0),
-  }
-}
-
-function milliseconds(match: RegExpExecArray | null): number {
-  const factor = { us: 0.001, ms: 1, s: 1_000 }[match?.[2] ?? ''] ?? Number.NaN
-  return Number(match?.[1]) * factor
+  const { requestsPerSecond, p50, p99, refused, socketErrors } = parseWrk(stdout)
+  return { requestsPerSecond, p50, p99, errors: refused + socketErrors }
 }
 
 /** What autocannon's `--json` prints, as far as it is read here. */
