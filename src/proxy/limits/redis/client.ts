@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { Cluster, Redis } from 'ioredis'
 import type { RedisConfig } from '../../../config/schema.ts'
 import type { Credentials } from './credentials.ts'
@@ -56,7 +57,9 @@ export function addressOf(url: string): Address {
 
 /** Knows no password: it is sent once there is a connection, since ioredis writes to standard error what it thinks of it. */
 export function createClient(ioredis: Ioredis, { host, port, isTls }: Address, ca?: string): Redis {
-  const tls = isTls ? { tls: tlsOptions(ca) } : {}
+  // Whoever serves several names chooses the certificate by it; an address cannot be one (RFC 6066, section 3).
+  const name = isIP(host) === 0 ? { servername: host } : {}
+  const tls = isTls ? { tls: { ...tlsOptions(ca), ...name } } : {}
   return new ioredis.Redis({
     ...plainClient,
     ...tls,

@@ -168,36 +168,35 @@ export class RedisConnection {
 
   async #try(): Promise<void> {
     const { clock } = this.#deps
-    this.#link ??= await this.#connect()
+    const link = this.#link ?? (await this.#connect())
+    this.#link = link
     const { keys, args } = this.#probe
     const asked = clock.now()
-    await within(clock, attemptTimeout, this.#link.run(keys, args), () => new StoreError(unanswered))
+    await within(clock, attemptTimeout, link.run(keys, args), () => new StoreError(unanswered))
     if (clock.now() - asked > this.config.timeout) throw new StoreError(slow)
+    // It was lost right after it had answered.
+    if (this.#link !== link) throw new StoreError(connectionLost)
   }
 
   async #connect(): Promise<Link> {
-    const { clock, values } = this.#deps
     const late = new AbortController()
     const signal = AbortSignal.any([late.signal, this.#closing.signal])
-    let link: Link | undefined
-    const lost = (): void => {
-      if (link === this.#link) this.#lose()
+    const giveUp = (): StoreError => {
+      late.abort()
+      return new StoreError(unanswered)
     }
-    const end = deadline(clock, attemptTimeout, () => late.abort())
-    try {
-      const credentials = await readCredentials(this.config, values)
-      link = await openLink({ config: this.config, credentials, lost, signal })
-    } catch (error) {
-      throw late.signal.aborted ? new StoreError(unanswered) : error
-    } finally {
-      end()
-    }
-    if (!signal.aborted) return link
-    link.close()
-    throw new StoreError(unanswered)
+    return await within(this.#deps.clock, attemptTimeout, this.#open(signal), giveUp)
   }
 
-  #lose(): void {
+  async #open(signal: AbortSignal): Promise<Link> {
+    const { config } = this
+    const credentials = await readCredentials(config, this.#deps.values)
+    const link = await openLink({ config, credentials, signal, lost: () => this.#lose(link) })
+    return link
+  }
+
+  #lose(link: Link): void {
+    if (link !== this.#link) return
     this.#link = undefined
     // A probe that is under way tells of it itself.
     if (this.#attempt === undefined) this.#fail(connectionLost)

@@ -46,6 +46,7 @@ export async function openLink({ config, credentials, lost, signal }: LinkOption
     signal.throwIfAborted()
     await client.connect()
     if (!config.cluster) await introduce(client, address, config.username, credentials.password)
+    signal.throwIfAborted()
   } catch (error) {
     close()
     throw cause ?? error
