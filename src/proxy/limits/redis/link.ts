@@ -44,7 +44,7 @@ export async function openLink({ config, credentials, lost, signal }: LinkOption
   signal.addEventListener('abort', abort)
   try {
     signal.throwIfAborted()
-    await client.connect()
+    await connect(client)
     if (!config.cluster) await introduce(client, address, config.username, credentials.password)
     signal.throwIfAborted()
   } catch (error) {
@@ -56,6 +56,18 @@ export async function openLink({ config, credentials, lost, signal }: LinkOption
   if (client.status === 'end') throw cause ?? new StoreError(connectionLost)
   client.on('end', lost)
   return { run: (keys, args) => run(client, keys, args), close }
+}
+
+/** A cluster's own promise never settles where its nodes are there, and it is not ready. */
+async function connect(client: Redis | Cluster): Promise<void> {
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  const end = (): void => reject(new StoreError(connectionLost))
+  client.once('end', end)
+  try {
+    await Promise.race([client.connect(), ended])
+  } finally {
+    client.off('end', end)
+  }
 }
 
 /** In one write. Where it is refused, nothing that follows would work. */
