@@ -15,6 +15,8 @@ export interface FakeRedisOptions {
   readonly micros?: () => bigint
   /** Of the default user. */
   readonly password?: string
+  /** Says that it is the one node of a cluster. */
+  readonly isCluster?: boolean
   /** Serves TLS. */
   readonly tls?: TlsOptions
 }
@@ -183,10 +185,10 @@ export class FakeRedis {
     switch (name) {
       case 'SELECT':
         return Number(args[0]) < 16 ? simple('OK') : simpleError('ERR DB index is out of range')
-      case 'PING':
-        return simple('PONG')
-      case 'GET':
-        return bulk(this.keyspace.get(args[0] ?? ''))
+      case 'CLIENT':
+        return simple('OK')
+      case 'CLUSTER':
+        return this.#options.isCluster ? this.#ofCluster(args) : simpleError('ERR cluster support disabled')
       case 'EVALSHA':
         if (!this.#scripts.has(args[0] ?? ''))
           return simpleError('NOSCRIPT No matching script. Please use EVAL.')
@@ -212,6 +214,12 @@ export class FakeRedis {
     }
     client.isKnown = true
     return simple('OK')
+  }
+
+  #ofCluster([what = '']: string[]): string {
+    if (what.toUpperCase() === 'INFO') return bulk('cluster_state:ok\r\n')
+    const node = `*3\r\n${bulk('127.0.0.1')}:${this.#port}\r\n${bulk('0'.repeat(40))}`
+    return `*1\r\n*3\r\n:0\r\n:16383\r\n${node}`
   }
 
   #run([count = '', ...rest]: string[]): string {

@@ -37,16 +37,6 @@ t.test('a request waits for the bound and no longer, and those that follow not a
   ])
 })
 
-t.test('what has arrived while the process itself stood still was not late', async (t) => {
-  const { redis, clock, told, ask } = await start(t)
-  const answer = Promise.resolve(ask('a'))
-  // The batch leaves in this turn, and the answer is there before the timer, which is long overdue, has its turn.
-  await redis.received('EVALSHA', 2)
-  await clock.advance(5_000)
-  t.ok(passes(await answer))
-  t.strictSame(told.failures, [])
-})
-
 for (const [what, errors] of [
   ['out of memory', "OOM command not allowed when used memory > 'maxmemory'. script: 1, on @user_script:34."],
   ['a replica', "READONLY You can't write against a read only replica."],

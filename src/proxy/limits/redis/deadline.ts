@@ -21,14 +21,17 @@ export function deadline(clock: Pick<Clock, 'setTimer'>, ms: number, late: () =>
 }
 
 /** The work's outcome; rejects with `error` where it takes longer. */
-export function within<T>(
+export async function within<T>(
   clock: Pick<Clock, 'setTimer'>,
   ms: number,
   work: Promise<T>,
   error: () => Error,
 ): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const end = deadline(clock, ms, () => reject(error()))
-    work.then(resolve, reject).finally(end)
-  })
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const end = deadline(clock, ms, () => reject(error()))
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    end()
+  }
 }
