@@ -48,7 +48,7 @@ const remedies: Readonly<Record<string, string>> = {
   NOAUTH: 'It wants a password: set proxy.store.password.',
   WRONGPASS: 'The password or the user is wrong. The next attempt uses what the password is then.',
   NOPERM:
-    'The user may not do what is needed: +evalsha +eval +time +mget +set (in a cluster +cluster too), on the keys of proxy.store.prefix.',
+    'The user may not do what is needed: +evalsha +eval +time +mget +set on the keys of proxy.store.prefix, +select for a database, +cluster for a cluster.',
   MOVED: 'It is a node of a cluster: set proxy.store.cluster.',
   MISCONF: 'It refuses writes because it cannot save them: see its own log.',
   BUSY: 'A script of somebody else keeps it busy.',
