@@ -32,7 +32,7 @@ export interface ProxyDeps {
   readonly clock: Clock
   readonly observer: ProxyObserver
   /** What of the configuration lies in the cache. */
-  readonly values: Pick<SecretValues, 'read'>
+  readonly values: Pick<SecretValues, 'read' | 'watch'>
   /** Undefined: plain HTTP. */
   readonly tls?: TlsOptions | undefined
 }
@@ -128,7 +128,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
           concurrency.change(next.concurrency)
           accessLog.change(next.access)
           server.setTimeout(idleTimeout(next.timeouts))
-          if (after.store !== before.store) void before.store.close()
+          void before.store.close()
           if (isSameUpstream) return
           former.add(before.upstream)
           // Takes no new request and waits for the last of those under way.
@@ -137,7 +137,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
         },
         async abandon() {
           if (!isSameUpstream) await after.upstream.connections.destroy()
-          if (after.store !== before.store) await after.store.close()
+          await after.store.close()
         },
       }
     },

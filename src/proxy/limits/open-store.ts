@@ -1,31 +1,67 @@
 import type { Logger } from 'pino'
-import type { ProxyConfig } from '../../config/schema.ts'
-import type { Clock } from '../../secrets/clock.ts'
+import { isEqual } from '../../config/equal.ts'
+import type { ProxyConfig, RedisConfig } from '../../config/schema.ts'
+import { type Clock, endsWithin, type Random } from '../../secrets/clock.ts'
 import type { SecretValues } from '../../secrets/values.ts'
 import type { ProxyObserver } from '../observer.ts'
+import { FallbackStore } from './fallback-store.ts'
 import { storedLimits } from './limiter.ts'
 import { MemoryStore } from './memory-store.ts'
+import { RedisConnection } from './redis/connection.ts'
+import { RedisLimits } from './redis/redis-limits.ts'
 import type { LimitStore } from './store.ts'
 
 export interface StoreDeps {
   readonly log: Logger
   readonly clock: Clock
   readonly observer: Pick<ProxyObserver, 'storeFailed'>
-  readonly values: Pick<SecretValues, 'read'>
+  readonly values: Pick<SecretValues, 'read' | 'watch'>
+  /** Jitter of the attempts to reach a Redis again. */
+  readonly random?: Random
 }
 
 export type StoreSettings = Pick<ProxyConfig, 'limits' | 'store' | 'onStoreFailure'>
 
+/** Milliseconds that the first connection to a Redis is waited for: without it, replicas that start count alone. */
+const openingPatience = 500
+
 /**
- * The store that a configuration wants.
+ * The store that a configuration wants. Whoever opened it closes it, each one once, also where it came from a former one:
+ * the connection that both have ends with the last of them.
  *
- * @param former the one until now: what is owed to limits that stay is still owed
+ * @param former the one until now, not closed yet: what is owed to limits that stay is still owed, and the same Redis is
+ * not connected to anew
  */
 export async function openStore(
-  { limits, store }: StoreSettings,
-  _deps: StoreDeps,
+  { limits, store, onStoreFailure }: StoreSettings,
+  deps: StoreDeps,
   former?: LimitStore,
 ): Promise<LimitStore> {
-  if (store.kind === 'redis') throw new Error('not yet')
-  return new MemoryStore(storedLimits(limits), former instanceof MemoryStore ? former : undefined)
+  const stored = storedLimits(limits)
+  const local = new MemoryStore(stored, former instanceof FallbackStore ? former.local : memoryOf(former))
+  if (store.kind === 'memory') return local
+  const kept = former instanceof FallbackStore ? former.redis.connection : undefined
+  const connection =
+    kept !== undefined && isEqual(kept.config, store)
+      ? kept.share(onStoreFailure)
+      : await connect(store, onStoreFailure, deps)
+  return new FallbackStore({
+    limits: stored,
+    redis: new RedisLimits(stored, connection),
+    fallback: onStoreFailure === 'local' ? local : onStoreFailure,
+  })
+}
+
+function memoryOf(former: LimitStore | undefined): MemoryStore | undefined {
+  return former instanceof MemoryStore ? former : undefined
+}
+
+async function connect(
+  config: RedisConfig,
+  applies: StoreSettings['onStoreFailure'],
+  deps: StoreDeps,
+): Promise<RedisConnection> {
+  const connection = new RedisConnection(config, applies, { random: Math.random, ...deps })
+  await endsWithin(deps.clock, openingPatience, connection.attempted)
+  return connection
 }

@@ -90,7 +90,7 @@ export type ProxyOptions = { upstream: string; timeouts?: Partial<ProxyConfig['t
 >
 
 /** Of a proxy whose configuration refers to no secret. */
-export const noValues = { read: () => undefined }
+export const noValues = { read: () => undefined, watch: () => () => {} }
 
 /**
  * Starts a proxy that is closed, with its connections, when the test ends.
