@@ -3,30 +3,33 @@ import { canaryGuard } from '../support/canary.ts'
 import { startApplication, startProxied } from '../support/e2e-application.ts'
 import { eventually } from '../support/e2e-eventually.ts'
 
-t.test('a request has a line, which has nothing of what clients keep to themselves', async (t) => {
-  canaryGuard(t)
-  const application = await startApplication(t)
-  const { ask, sidecar } = await startProxied(t, application, {
-    access: { log: 'all' },
-    limits: [{ name: 'keys', key: 'header:X-Api-Key', rate: '1/h' }],
+for (const hasPath of [true, false]) {
+  t.test(`a request has a line, ${hasPath ? 'with' : 'without'} its path, and no more of it`, async (t) => {
+    canaryGuard(t)
+    const application = await startApplication(t)
+    const { ask, sidecar } = await startProxied(t, application, {
+      access: { log: 'all', ...(hasPath ? { path: true } : {}) },
+      limits: [{ name: 'keys', key: 'header:X-Api-Key', rate: '1/h' }],
+    })
+    const headers = {
+      'x-api-key': 'CANARY-key',
+      cookie: 'session=CANARY-session',
+      authorization: 'Bearer CANARY-bearer',
+      'x-request-id': 'abc-1',
+    }
+    const sent = { method: 'POST', headers, body: 'CANARY-body' }
+    t.equal((await ask('/now?token=CANARY-query', sent)).status, 200)
+    t.equal((await ask('/now?token=CANARY-query', sent)).status, 429)
+    await sidecar.says('proxied', 2)
+    const path = hasPath ? '/now' : undefined
+    const line = { level: 'info', method: 'POST', path, client: '127.0.0.1', requestId: 'abc-1' }
+    t.match(sidecar.logged('proxied'), [
+      { ...line, status: 200, received: 11, sent: 5, code: undefined },
+      { ...line, status: 429, code: 'SIDEKEEP_RATE_LIMITED' },
+    ])
+    for (const { durationMs } of sidecar.logged('proxied')) t.type(durationMs, 'number')
   })
-  const headers = {
-    'x-api-key': 'CANARY-key',
-    cookie: 'session=CANARY-session',
-    authorization: 'Bearer CANARY-bearer',
-    'x-request-id': 'abc-1',
-  }
-  const sent = { method: 'POST', headers, body: 'CANARY-body' }
-  t.equal((await ask('/now?token=CANARY-query', sent)).status, 200)
-  t.equal((await ask('/now?token=CANARY-query', sent)).status, 429)
-  await sidecar.says('proxied', 2)
-  const line = { level: 'info', method: 'POST', path: '/now', client: '127.0.0.1', requestId: 'abc-1' }
-  t.match(sidecar.logged('proxied'), [
-    { ...line, status: 200, received: 11, sent: 5, code: undefined },
-    { ...line, status: 429, code: 'SIDEKEEP_RATE_LIMITED' },
-  ])
-  for (const { durationMs } of sidecar.logged('proxied')) t.type(durationMs, 'number')
-})
+}
 
 t.test('which requests have lines changes while it runs', async (t) => {
   const application = await startApplication(t)
