@@ -88,8 +88,8 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
     limitKeys: way.config.limits.map(({ name }, place) => ({ limit: name, keys: way.store.size(place) })),
   }))
 
-  function handle({ request, response, awaitsContinue, isUpgrade }: Arrival): void {
-    const exchange = new Exchange(request, response, exchangeDeps, { awaitsContinue, isUpgrade })
+  function handle({ request, response, awaitsContinue, early }: Arrival): void {
+    const exchange = new Exchange(request, response, exchangeDeps, { awaitsContinue, early })
     new Passage(exchange, way, passageDeps).enter()
   }
 
