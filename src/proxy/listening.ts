@@ -51,10 +51,15 @@ export interface Arrival {
 
 /**
  * How long a connection may be on which nothing moves in either direction, in milliseconds. Longer than the application
- * may be silent, so that what it cuts is a client that neither sends nor reads.
+ * may be silent, and a request wait for its turn before that, so that what it cuts is a client that neither sends nor
+ * reads.
  */
-export function idleTimeout({ connect, headers, idle }: ProxyConfig['timeouts']): number {
-  return connect + Math.max(headers, idle) + 5_000
+export function idleTimeout({
+  timeouts,
+  concurrency,
+}: Pick<ProxyConfig, 'timeouts' | 'concurrency'>): number {
+  const { connect, headers, idle } = timeouts
+  return concurrency.queueTimeout + connect + Math.max(headers, idle) + 5_000
 }
 
 /**

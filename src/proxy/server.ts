@@ -81,7 +81,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
   const passageDeps = { clock, observer, failures, concurrency, accessLog }
   const exchangeDeps = { clock, observer, connections }
   handleInTurn(server, (socket) => connections.last(socket)?.response)
-  server.setTimeout(idleTimeout(config.timeouts), (socket) => stalled(socket, connections.last(socket)))
+  server.setTimeout(idleTimeout(config), (socket) => stalled(socket, connections.last(socket), failures))
   observer.gauges(() => ({
     inFlight: connections.inFlight,
     queueDepth: concurrency.queueDepth,
@@ -127,7 +127,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
           way = after
           concurrency.change(next.concurrency)
           accessLog.change(next.access)
-          server.setTimeout(idleTimeout(next.timeouts))
+          server.setTimeout(idleTimeout(next))
           void before.store.close()
           if (isSameUpstream) return
           former.add(before.upstream)
