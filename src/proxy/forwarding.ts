@@ -100,7 +100,7 @@ export class Forwarding implements Dispatcher.DispatchHandler, Answering {
       this.#deps.tunnel(
         this.#exchange,
         socket,
-        headOf(['Upgrade', protocol, 'Connection', 'Upgrade', ...raw]),
+        headOf(['Upgrade', protocol, 'Connection', 'Upgrade', ...raw, ...this.#exchange.extraHeaders]),
       )
     }
   }
@@ -119,7 +119,7 @@ export class Forwarding implements Dispatcher.DispatchHandler, Answering {
       return
     }
     this.#answered()
-    this.#exchange.begin(status, reason ?? '', headers)
+    this.#exchange.begin(status, reasonPhrase(reason), headers)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -199,6 +199,16 @@ export class Forwarding implements Dispatcher.DispatchHandler, Answering {
 
 function rawOf({ rawHeaders }: Dispatcher.DispatchController): readonly (Buffer | string)[] {
   return Array.isArray(rawHeaders) ? rawHeaders : []
+}
+
+/**
+ * As the bytes that it came in, which undici takes for UTF-8. The parser lets control characters through in it, and Node
+ * throws at them; the phrase may as well be empty (RFC 9112, section 4).
+ */
+function reasonPhrase(reason = ''): string {
+  if (/^[ -~]*$/.test(reason)) return reason
+  const bytes = Buffer.from(reason).toString('latin1')
+  return /^[\t\x20-\x7e\x80-\xff]*$/.test(bytes) ? bytes : ''
 }
 
 function headOf(headers: readonly string[]): string {

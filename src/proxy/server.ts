@@ -81,15 +81,15 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
   const passageDeps = { clock, observer, failures, concurrency, accessLog }
   const exchangeDeps = { clock, observer, connections }
   handleInTurn(server, (socket) => connections.last(socket)?.response)
-  server.setTimeout(idleTimeout(config.timeouts), (socket) => stalled(socket, connections.last(socket)))
+  server.setTimeout(idleTimeout(config), (socket) => stalled(socket, connections.last(socket), failures))
   observer.gauges(() => ({
     inFlight: connections.inFlight,
     queueDepth: concurrency.queueDepth,
     limitKeys: way.config.limits.map(({ name }, place) => ({ limit: name, keys: way.store.size(place) })),
   }))
 
-  function handle({ request, response, awaitsContinue, isUpgrade }: Arrival): void {
-    const exchange = new Exchange(request, response, exchangeDeps, { awaitsContinue, isUpgrade })
+  function handle({ request, response, awaitsContinue, early }: Arrival): void {
+    const exchange = new Exchange(request, response, exchangeDeps, { awaitsContinue, early })
     new Passage(exchange, way, passageDeps).enter()
   }
 
@@ -127,7 +127,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
           way = after
           concurrency.change(next.concurrency)
           accessLog.change(next.access)
-          server.setTimeout(idleTimeout(next.timeouts))
+          server.setTimeout(idleTimeout(next))
           void before.store.close()
           if (isSameUpstream) return
           former.add(before.upstream)
