@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { CodedError } from '../errors.ts'
+import { decodedPath } from './limits/matching.ts'
 import { hasBody } from './request-headers.ts'
 
 /** A name or an address, and a port (RFC 3986, section 3.2; user names have no place in Host). */
@@ -24,8 +25,7 @@ export function inadmissible(request: IncomingMessage, target: string): CodedErr
   if (!target.startsWith('/') || target.startsWith('//')) return bad('The target must begin with one slash.')
   // Whoever is after us may cut the path at it.
   if (target.includes('#')) return bad('The target must have no fragment.')
-  if (mayHaveDots(target) && dotSegment.test(pathOf(target)))
-    return bad('The path must have no ".." segments.')
+  if (mayHaveDots(target) && hasDots(pathOf(target))) return bad('The path must have no ".." segments.')
   if (!hasOneHost(request)) return bad('The request must have one valid Host header.')
   const coding = request.headers['transfer-encoding']
   if (coding !== undefined) {
@@ -61,6 +61,11 @@ export function isTooLarge({ headers }: IncomingMessage, maxBody: number): boole
 export function pathOf(target: string): string {
   const end = target.indexOf('?')
   return end < 0 ? target : target.slice(0, end)
+}
+
+/** Also where it was encoded twice, for an application that decodes twice. */
+function hasDots(path: string): boolean {
+  return dotSegment.test(path) || (path.includes('%') && dotSegment.test(decodedPath(path)))
 }
 
 function mayHaveDots(target: string): boolean {

@@ -64,7 +64,7 @@ export class Limiter {
     this.#limits = limits.flatMap(({ key, match }, place): Limit[] => {
       const limit = stored[place]
       if (limit === undefined) return []
-      const methods = match.methods && new Set(match.methods)
+      const methods = match.methods && methodsOf(match.methods)
       return [
         {
           ...limit,
@@ -154,4 +154,9 @@ function standingOf({ name, quota, policy }: Limit, verdict: Verdict, isRefused:
   // Where another limit refuses the request, this one is not charged for it.
   const left = allowed && isRefused ? Math.min(quota.burst, remaining + 1) : remaining
   return { name, quota, policy, remaining: left, resetMs: allowed ? resetMs : retryAfterMs }
+}
+
+/** Who asks for the head of an answer makes the application work as for all of it, and most do so by the same handler. */
+function methodsOf(methods: readonly string[]): ReadonlySet<string> {
+  return new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)
 }
