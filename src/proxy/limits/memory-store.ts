@@ -48,6 +48,8 @@ export class MemoryStore implements LimitStore {
     return this.#limits[place]?.table.size ?? 0
   }
 
+  async open(): Promise<void> {}
+
   async close(): Promise<void> {}
 
   #judge(place: number, key: string, now: number): Verdict {
