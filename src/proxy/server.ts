@@ -17,7 +17,7 @@ import { Exchange } from './exchange.ts'
 import { FailureReport } from './failure.ts'
 import type { ForwardingDeps } from './forwarding.ts'
 import { Limiter } from './limits/limiter.ts'
-import { openStore } from './limits/open-store.ts'
+import { makeStore } from './limits/make-store.ts'
 import type { LimitStore } from './limits/store.ts'
 import { type Arrival, createListening, idleTimeout } from './listening.ts'
 import { malformed, stalled } from './malformed.ts'
@@ -108,6 +108,9 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
     clientErrorHandler: (error, socket) => malformed(error, socket, connections.last(socket), observer),
   })
 
+  // Not before: the API, and what the store's password comes from, do not wait for the store.
+  app.addHook('onReady', () => way.store.open())
+
   return {
     app,
     async close(closing) {
@@ -121,6 +124,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
     async prepare(next) {
       const before = way
       const after = await openWay(next, proxyDeps, forwarding, before)
+      await after.store.open()
       const isSameUpstream = after.upstream === before.upstream
       return {
         commit() {
@@ -157,7 +161,7 @@ async function openWay(
     isEqual(config.upstreamTls, before.config.upstreamTls) &&
     isEqual(config.timeouts, before.config.timeouts)
   const upstream = keepsUpstream ? before.upstream : await openUpstream(config, clock)
-  const store = await openStore(config, { log, clock, observer, values }, before?.store)
+  const store = makeStore(config, { log, clock, observer, values }, before?.store)
   return {
     config,
     upstream,

@@ -50,6 +50,8 @@ export class MemoryStore implements LimitStore {
     return this.#limits[place]?.table.size ?? 0
   }
 
+  async open(): Promise<void> {}
+
   async close(): Promise<void> {}
 
   #charge(demands: readonly Demand[], verdicts: readonly Verdict[]): void {

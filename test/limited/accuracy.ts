@@ -1,0 +1,116 @@
+/** How many requests are let through, beside how many should be: in memory, and by two sidecars on one Redis. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { askOnce, headerOf } from './client.ts'
+import { isClean, Load, shown } from './load.ts'
+import type { Sidecar } from './sidecar.ts'
+import { check, startApplication, startRedis, startSidecar } from './tally.ts'
+
+/** A second's worth at once: what a busy machine keeps us from asking for is not lost that way. */
+const [rate, burst] = [500, 500]
+/** Requests that are asked for each that may pass. */
+const overload = 3
+const seconds = 8
+
+const limits = [
+  { name: 'steady', match: { path: '/steady' }, rate: `${rate}/s`, burst },
+  { name: 'rare', match: { path: '/rare' }, rate: '30/m', burst: 1 },
+  { name: 'few', match: { path: '/few' }, rate: '1/m', burst: 20 },
+]
+
+/**
+ * How many may pass. The limit's own time begins between the first request and its answer. When it refuses one it has let
+ * all pass that it owes by then, and after the last answer to one that passed none came. Between the two lies what the
+ * machine was late by.
+ */
+function budgets(loads: readonly Load[]): [least: number, most: number] {
+  const of = (name: keyof Load['moments']): number[] => loads.map(({ moments }) => moments[name])
+  const from = (begin: number, end: number): number => burst + (rate * (end - begin)) / 1_000
+  return [
+    from(Math.min(...of('answered')), Math.max(...of('lastRefused'))),
+    from(Math.min(...of('asked')), Math.max(...of('lastPassed'))),
+  ]
+}
+
+/** Overload on all of them together, and what came of it. */
+async function measure(what: string, sidecars: readonly Sidecar[], meanwhile = async () => {}) {
+  const share = (rate * overload) / sidecars.length
+  // Whoever asks for the first time waits for longer.
+  await Promise.all(sidecars.map(({ proxyPort }) => askOnce(proxyPort, '/')))
+  const loads = await Promise.all(sidecars.map(({ proxyPort }) => Load.start(proxyPort, '/steady', share)))
+  await Promise.all([pause(seconds * 1_000), meanwhile()])
+  await Promise.all(loads.map((load) => load.stop()))
+  const sum = (of: (load: Load) => number): number => loads.reduce((total, load) => total + of(load), 0)
+  const [passed, answered] = [sum((load) => load.passed), sum((load) => load.answered)]
+  const [least, most] = budgets(loads)
+  const off = passed > most ? passed / most - 1 : Math.min(passed / least - 1, 0)
+  check(
+    `${what}: ${passed} of ${answered} passed, where ${least.toFixed(0)} to ${most.toFixed(0)} should, ${(100 * off).toFixed(2)} % off`,
+    Math.abs(off) <= 0.01,
+  )
+  check(`${what}: twice as many were asked`, answered >= 2 * most, `${answered}`)
+  check(`${what}: nothing else was answered`, loads.every(isClean), loads.map(shown).join())
+  const limited = await Promise.all(
+    sidecars.map((one) => one.metric('sidekeep_proxy_limited_total', 'limit="steady"')),
+  )
+  const refused = limited.reduce((a, b) => a + b)
+  check(
+    `${what}: passed and sidekeep_proxy_limited_total make all (${refused})`,
+    passed + refused === answered,
+  )
+  return loads
+}
+
+/** Waits as it is told to, and not a second less. */
+async function waitAsTold({ proxyPort }: Sidecar): Promise<void> {
+  const ask = () => askOnce(proxyPort, '/rare')
+  const first = await ask()
+  const refused = await ask()
+  const told = Number(headerOf(refused.head, 'Retry-After'))
+  check(
+    `Retry-After is 2 s for 30/m`,
+    first.status === 200 && refused.status === 429 && told === 2,
+    refused.head,
+  )
+  const early = await ask()
+  await pause(told * 1_000)
+  const late = await ask()
+  check(
+    'who waits as told is let through, who does not is not',
+    early.status === 429 && late.status === 200,
+    `${early.status}, ${late.status}`,
+  )
+}
+
+export async function checkMemory(): Promise<void> {
+  const application = await startApplication()
+  const one = await startSidecar({ application, proxy: { limits }, password: 'CANARY-unused' })
+  await measure('in memory', [one], () => waitAsTold(one))
+  check('in memory: the log has nothing to complain of', one.complaints.length === 0, one.log)
+}
+
+export async function checkSharing(): Promise<void> {
+  const application = await startApplication()
+  const redis = await startRedis()
+  // Long enough for a busy machine: here it is what is counted that matters.
+  const proxy = { limits, store: { url: redis.url, timeout: '2s' } }
+  const options = { application, proxy, password: 'CANARY-unused' }
+  const both = await Promise.all([startSidecar(options), startSidecar(options)])
+  const loads = await measure('two on one Redis', both)
+  const total = loads.reduce((sum, { passed }) => sum + passed, 0)
+  const parts = loads.map(({ passed }) => `${((100 * passed) / total).toFixed(0)} %`)
+  check(
+    `two on one Redis: each has a part (${parts.join(', ')})`,
+    loads.every(({ passed }) => passed > total / 10),
+  )
+  const left: (string | undefined)[] = []
+  for (const { proxyPort } of [...both, ...both]) {
+    const { head } = await askOnce(proxyPort, '/few')
+    left.push(/r=(\d+)/.exec(headerOf(head, 'RateLimit') ?? '')?.[1])
+  }
+  check(
+    `two on one Redis: their RateLimit headers count down together (${left.join(', ')})`,
+    left.join() === '19,18,17,16',
+  )
+  const errors = await Promise.all(both.map((one) => one.metric('sidekeep_proxy_limit_store_errors_total')))
+  check('two on one Redis: it was there all the time', errors.join() === '0,0', errors.join())
+}
