@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { CodedError } from '../errors.ts'
+import { hasBody } from './request-headers.ts'
 
 /** A name or an address, and a port (RFC 3986, section 3.2; user names have no place in Host). */
 const hostPattern = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/
@@ -37,12 +38,15 @@ export function inadmissible(request: IncomingMessage, target: string): CodedErr
 
 /**
  * Whether a client wants a WebSocket (RFC 6455, section 4.1), the one protocol that is passed on. Any other offer may be
- * declined without a word (RFC 9110, section 7.8): the request is then an ordinary one.
+ * declined without a word (RFC 9110, section 7.8): the request is then an ordinary one. So is one with a body, which no
+ * WebSocket begins with: an application may answer 101 before it has come, and Node would still hold the connection back.
  */
-export function wantsWebSocket({ method, headers, httpVersion }: IncomingMessage): boolean {
+export function wantsWebSocket(request: IncomingMessage): boolean {
+  const { method, headers, httpVersion } = request
   return (
     method === 'GET' &&
     httpVersion === '1.1' &&
+    !hasBody(request) &&
     headers.upgrade?.toLowerCase() === 'websocket' &&
     (headers.connection ?? '').split(',').some((option) => option.trim().toLowerCase() === 'upgrade')
   )

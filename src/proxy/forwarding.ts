@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { CodedError } from '../errors.ts'
 import type { Clock } from '../secrets/clock.ts'
-import { answerHeaders, answerTrailers } from './answer-headers.ts'
+import { answerHeaders, answerReason, answerTrailers } from './answer-headers.ts'
 import type { Answering, Exchange } from './exchange.ts'
 import { errorFor, type FailureReport, reasonOf } from './failure.ts'
 import type { ProxyObserver } from './observer.ts'
@@ -119,7 +119,7 @@ export class Forwarding implements Dispatcher.DispatchHandler, Answering {
       return
     }
     this.#answered()
-    this.#exchange.begin(status, reason ?? '', headers)
+    this.#exchange.begin(status, answerReason(reason), headers)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
