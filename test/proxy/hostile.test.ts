@@ -1,4 +1,5 @@
 /** What neither a client nor an application should send, and what must not harm anybody else. */
+import type { Socket } from 'node:net'
 import t from 'tap'
 import { startProxy } from './support/proxy.ts'
 import { connectTo, exchange } from './support/raw-client.ts'
@@ -55,4 +56,21 @@ t.test('an upgrade with a body is an ordinary request, whose place is given back
   }
   t.equal((await exchange(t, port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')).status, 200)
   t.equal(observed.readGauges().inFlight, 0)
+})
+
+t.test('a client that takes nothing of the answer to an upgrade is cut like any other', async (t) => {
+  const upstream = await startRawUpstream(t, (socket) =>
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf'),
+  )
+  const { port, proxy, observed } = await startProxy(t, { upstream: upstream.origin })
+  const accepted = new Promise<Socket>((resolve) => proxy.app.server.once('connection', resolve))
+  const client = await connectTo(t, port)
+  client.send('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  await client.until('half')
+  // What Node does when nothing has moved for long, which a test need not wait for.
+  const socket = await accepted
+  socket.emit('timeout')
+  await client.ended
+  await observed.over(1)
+  t.match(observed.answers, [{ status: 499 }])
 })
