@@ -91,8 +91,14 @@ export function isSensitive(path: Path): boolean {
     (path[0] === 'api' && isOfToken(path)) ||
     // In place of its path, somebody may have written the private key itself.
     (path.at(-2) === 'tls' && last === 'key') ||
-    last === 'upstream'
+    last === 'upstream' ||
+    (path[0] === 'proxy' && isOfStore(path))
   )
+}
+
+/** The address of a Redis, which is commonly written with its password, or what stands in place of it. */
+function isOfStore([, section, option, ...rest]: Path): boolean {
+  return section === 'store' && rest.length === 0 && (option === undefined || storeOptions.has(option))
 }
 
 /** A caller's tokens, or what stands in place of them: of all callers, of the caller, or of its tokens. */
@@ -101,4 +107,5 @@ function isOfToken(path: Path): boolean {
   return path.includes('callers') && (name === undefined || option === undefined || option === 'tokens')
 }
 
+const storeOptions: ReadonlySet<string | number> = new Set(['url', 'password'])
 const sensitiveOptions: ReadonlySet<string | number> = new Set(['token', 'headers', 'ca', 'url'])

@@ -39,6 +39,18 @@ export function answerHeaders(raw: readonly (Buffer | string)[], status: number)
   return nominated === undefined ? kept : without(kept, nominated)
 }
 
+const plainReason = /^[\t -~]*$/
+const forbiddenInReason = /[^\t -~\u0080-\u00ff]/g
+
+/**
+ * The answer's reason phrase for the client. Undici has read it as UTF-8 and lets control characters through; Node writes
+ * it as Latin-1, and throws at whatever may not be there (RFC 9112, section 4).
+ */
+export function answerReason(reason = ''): string {
+  if (plainReason.test(reason)) return reason
+  return Buffer.from(reason, 'utf8').toString('latin1').replaceAll(forbiddenInReason, '')
+}
+
 /**
  * Fields that a trailer must not hold (RFC 9110, section 6.5.1): of framing, routing, authentication, and what a client
  * must know ahead of the body.

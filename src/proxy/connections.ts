@@ -84,6 +84,11 @@ export class Connections {
     this.#tunnels.add(tunnel)
   }
 
+  /** Whether requests may come on it: not while TLS is being agreed upon, nor after its end. */
+  isOpen(socket: Socket): boolean {
+    return this.#connections.has(socket)
+  }
+
   /** The exchange that was begun last on a connection. */
   last(socket: Socket): Exchange | undefined {
     return this.#connections.get(socket)?.last

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { CodedError } from '../errors.ts'
 import type { Clock } from '../secrets/clock.ts'
-import { answerHeaders, answerTrailers } from './answer-headers.ts'
+import { answerHeaders, answerReason, answerTrailers } from './answer-headers.ts'
 import type { Answering, Exchange } from './exchange.ts'
 import { errorFor, type FailureReport, reasonOf } from './failure.ts'
 import type { ProxyObserver } from './observer.ts'
@@ -119,7 +119,7 @@ export class Forwarding implements Dispatcher.DispatchHandler, Answering {
       return
     }
     this.#answered()
-    this.#exchange.begin(status, reasonPhrase(reason), headers)
+    this.#exchange.begin(status, answerReason(reason), headers)
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -199,16 +199,6 @@ export class Forwarding implements Dispatcher.DispatchHandler, Answering {
 
 function rawOf({ rawHeaders }: Dispatcher.DispatchController): readonly (Buffer | string)[] {
   return Array.isArray(rawHeaders) ? rawHeaders : []
-}
-
-/**
- * As the bytes that it came in, which undici takes for UTF-8. The parser lets control characters through in it, and Node
- * throws at them; the phrase may as well be empty (RFC 9112, section 4).
- */
-function reasonPhrase(reason = ''): string {
-  if (/^[ -~]*$/.test(reason)) return reason
-  const bytes = Buffer.from(reason).toString('latin1')
-  return /^[\t\x20-\x7e\x80-\xff]*$/.test(bytes) ? bytes : ''
 }
 
 function headOf(headers: readonly string[]): string {

@@ -89,8 +89,9 @@ export function createListening(
   // Of an expectation that nobody knows nothing is expected (RFC 9110, section 10.1.1).
   server.on('checkExpectation', handOver)
   server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => {
-    // Node listens to the connection no longer.
+    // Node listens to the connection no longer: neither for errors nor for silence.
     socket.on('error', () => {})
+    socket.on('timeout', () => server.emit('timeout', socket))
     // Nobody sends it behind a request that is not answered, and the two answers could not be kept apart.
     if (isBusy(socket)) socket.destroy()
     else

@@ -105,7 +105,12 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
   const app: FastifyInstance = Fastify({
     logger: false,
     serverFactory: () => server,
-    clientErrorHandler: (error, socket) => malformed(error, socket, connections.last(socket), observer),
+    clientErrorHandler(error, socket) {
+      if (connections.isOpen(socket)) malformed(error, socket, connections.last(socket), observer)
+      // A handshake of TLS has failed, or takes too long. Node leaves it to us to end the connection, and there is nobody
+      // yet who could be answered.
+      else socket.destroy()
+    },
   })
 
   // Not before: the API, and what the store's password comes from, do not wait for the store.

@@ -68,6 +68,15 @@ t.test('a private key that was written in place of its path is never repeated', 
   }
 })
 
+t.test('the password of a Redis that was written into its address is never repeated', async (t) => {
+  const proxy = (store: string): string =>
+    `proxy: { listen: "127.0.0.1:1", upstream: "http://a", store: ${store} }`
+  const address = 'redis://user:CANARY-password@redis:6379/0'
+  t.match(await silent(t, smallest + proxy(address)), /proxy\.store: expected memory.*, got something else/)
+  await silent(t, smallest + proxy(`{ url: "${address}" }`))
+  await silent(t, smallest + proxy('{ url: redis://redis, password: CANARY-password }'))
+})
+
 t.test('a token of a caller is never repeated, wherever it was written', async (t) => {
   for (const callers of [
     'CANARY-token-1',

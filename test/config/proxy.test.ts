@@ -109,3 +109,8 @@ t.test('a name that came from a variable is told by its reference', async (t) =>
   t.match(lines, [/proxy\.tls\.key\.secret: expected .*, got "\$\{KEY_SECRET\}"$/])
   t.notMatch(lines.join(), 'CANARY')
 })
+
+t.test('a rate beyond the largest burst has that burst', async (t) => {
+  const { config: parsed } = await parse(config('limits: [{ name: a, rate: 10000000/s }]'))
+  t.match(parsed.proxy?.limits, [{ rate: 10_000_000, burst: 1_000_000 }])
+})

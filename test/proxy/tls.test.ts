@@ -51,6 +51,19 @@ t.test('a client that leaves ends its request to the application', async (t) => 
   t.match(observed.answers, [{ status: 499 }])
 })
 
+t.test('whoever does not get through the handshake is parted from, and counts as no request', async (t) => {
+  const { origin } = await startEcho(t)
+  const tls = { ...createAuthority().issue(), handshakeTimeout: 20 }
+  const { port, observed } = await startProxy(t, { upstream: origin }, undefined, tls)
+  for (const first of ['', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', get]) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    t.teardown(() => socket.destroy())
+    socket.resume().write(first, 'latin1')
+    await once(socket, 'close')
+  }
+  t.same(observed.answers, [])
+})
+
 t.test('a client that never says what it wants of TLS does not hold up the end', async (t) => {
   const { origin } = await startEcho(t)
   const { proxy, port, clock, client } = await startSecure(t, origin)

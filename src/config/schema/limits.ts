@@ -70,6 +70,8 @@ const match = section({
   ),
 })
 
+const mostBurst = 1_000_000
+
 const rule = section({
   name: option(
     text(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,63})$/, 'a name of 1 to 64 letters, digits, ".", "_" and "-"'),
@@ -87,9 +89,9 @@ const rule = section({
     example: ['client-ip', 'path'],
   }),
   rate: option(rate(), { description: 'How many requests pass in the long run.', example: '100/s' }),
-  burst: option(z.optional(count(1, 1_000_000)), {
+  burst: option(z.optional(count(1, mostBurst)), {
     description: 'How many requests pass at once after a pause.',
-    fallback: 'the rate of one second, at least 1',
+    fallback: 'the rate of one second, at least 1, at most 1000000',
     example: 20,
   }),
   mode: option(z.prefault(z.enum(['enforce', 'shadow']), 'enforce'), {
@@ -103,10 +105,14 @@ const rule = section({
   }),
 })
 
+function defaultBurst(rate: number): number {
+  return Math.min(mostBurst, Math.max(1, Math.ceil(rate)))
+}
+
 export type LimitConfig = Omit<z.output<typeof rule>, 'burst'> & { burst: number }
 
 const limit = z.codec(rule, z.custom<LimitConfig>(), {
-  decode: (written) => ({ ...written, burst: written.burst ?? Math.max(1, Math.ceil(written.rate)) }),
+  decode: (written) => ({ ...written, burst: written.burst ?? defaultBurst(written.rate) }),
   encode: (config) => config,
 })
 
