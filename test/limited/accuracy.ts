@@ -1,9 +1,10 @@
 /** How many requests are let through, beside how many should be: in memory, and by two sidecars on one Redis. */
 import { setTimeout as pause } from 'node:timers/promises'
 import { askOnce, headerOf } from './client.ts'
-import { isClean, Load, shown } from './load.ts'
+import { hasPassed, isClean, Load, shown } from './load.ts'
 import type { Sidecar } from './sidecar.ts'
 import { check, startApplication, startRedis, startSidecar } from './tally.ts'
+import { judgeAgainst } from './verdict.ts'
 
 /** A second's worth at once: what a busy machine keeps us from asking for is not lost that way. */
 const [rate, burst] = [500, 500]
@@ -17,19 +18,7 @@ const limits = [
   { name: 'few', match: { path: '/few' }, rate: '1/m', burst: 20 },
 ]
 
-/**
- * How many may pass. The limit's own time begins between the first request and its answer. When it refuses one it has let
- * all pass that it owes by then, and after the last answer to one that passed none came. Between the two lies what the
- * machine was late by.
- */
-function budgets(loads: readonly Load[]): [least: number, most: number] {
-  const of = (name: keyof Load['moments']): number[] => loads.map(({ moments }) => moments[name])
-  const from = (begin: number, end: number): number => burst + (rate * (end - begin)) / 1_000
-  return [
-    from(Math.min(...of('answered')), Math.max(...of('lastRefused'))),
-    from(Math.min(...of('asked')), Math.max(...of('lastPassed'))),
-  ]
-}
+const percent = (part: number): string => `${(100 * part).toFixed(2)} %`
 
 /** Overload on all of them together, and what came of it. */
 async function measure(what: string, sidecars: readonly Sidecar[], meanwhile = async () => {}) {
@@ -39,24 +28,25 @@ async function measure(what: string, sidecars: readonly Sidecar[], meanwhile = a
   const loads = await Promise.all(sidecars.map(({ proxyPort }) => Load.start(proxyPort, '/steady', share)))
   await Promise.all([pause(seconds * 1_000), meanwhile()])
   await Promise.all(loads.map((load) => load.stop()))
-  const sum = (of: (load: Load) => number): number => loads.reduce((total, load) => total + of(load), 0)
-  const [passed, answered] = [sum((load) => load.passed), sum((load) => load.answered)]
-  const [least, most] = budgets(loads)
-  const off = passed > most ? passed / most - 1 : Math.min(passed / least - 1, 0)
+  const answers = loads.flatMap((load) => load.answers)
+  const { passed, off, before, excess } = judgeAgainst({ rate, burst }, answers)
   check(
-    `${what}: ${passed} of ${answered} passed, where ${least.toFixed(0)} to ${most.toFixed(0)} should, ${(100 * off).toFixed(2)} % off`,
+    `${what}: ${passed} passed between two refusals, ${percent(off)} off ${rate}/s`,
     Math.abs(off) <= 0.01,
   )
-  check(`${what}: twice as many were asked`, answered >= 2 * most, `${answered}`)
+  check(`${what}: at least the burst before (${before})`, before >= burst)
+  check(`${what}: never more than burst + rate × t (by ${percent(excess)})`, excess <= 0.01)
+  check(
+    `${what}: it was asked for more (${answers.length})`,
+    answers.length >= 1.5 * (burst + rate * seconds),
+  )
   check(`${what}: nothing else was answered`, loads.every(isClean), loads.map(shown).join())
   const limited = await Promise.all(
     sidecars.map((one) => one.metric('sidekeep_proxy_limited_total', 'limit="steady"')),
   )
   const refused = limited.reduce((a, b) => a + b)
-  check(
-    `${what}: passed and sidekeep_proxy_limited_total make all (${refused})`,
-    passed + refused === answered,
-  )
+  const all = answers.filter(hasPassed).length + refused
+  check(`${what}: passed and sidekeep_proxy_limited_total make all (${refused})`, all === answers.length)
   return loads
 }
 

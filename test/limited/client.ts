@@ -6,15 +6,12 @@ export interface Answer {
   readonly status: number
   /** Its status line and headers. */
   readonly head: string
-  /** Milliseconds. */
-  readonly tookMs: number
 }
 
 export class Client {
   readonly #socket: Socket
   #text = ''
   #answered: ((answer: Answer | undefined) => void) | undefined
-  #since = 0
 
   private constructor(socket: Socket) {
     this.#socket = socket
@@ -37,7 +34,6 @@ export class Client {
     const { promise, resolve } = Promise.withResolvers<Answer | undefined>()
     if (this.#socket.closed) return Promise.resolve(undefined)
     this.#answered = resolve
-    this.#since = performance.now()
     this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
     return promise
   }
@@ -53,7 +49,7 @@ export class Client {
     const length = Number(headerOf(head, 'Content-Length') ?? Number.NaN)
     if (!(this.#text.length >= end + 4 + length)) return
     this.#text = this.#text.slice(end + 4 + length)
-    this.#settle({ status: Number(head.slice(9, 12)), head, tookMs: performance.now() - this.#since })
+    this.#settle({ status: Number(head.slice(9, 12)), head })
   }
 
   #settle(answer: Answer | undefined): void {

@@ -6,15 +6,18 @@ const connections = 32
 /** Milliseconds between two looks at what is due. */
 const tick = 5
 
+/** An answer and its moments, in milliseconds: the limit has ruled at one between the two. */
+export interface Timed {
+  readonly status: number
+  readonly asked: number
+  readonly answered: number
+}
+
 export class Load {
-  /** Answers by their status. */
-  readonly statuses = new Map<number, number>()
+  readonly answers: Timed[] = []
   /** Connections that ended without an answer. */
   broken = 0
-  /** Milliseconds that an answer took. */
-  slowestMs = 0
-  /** When the first request was sent, and answered; when the last that was refused was sent; when the last that passed was answered. */
-  readonly moments = { asked: 0, answered: 0, lastRefused: 0, lastPassed: 0 }
+  #passed = 0
   readonly #path: string
   readonly #perMs: number
   readonly #free: Client[]
@@ -43,11 +46,12 @@ export class Load {
   }
 
   get passed(): number {
-    return this.statuses.get(200) ?? 0
+    return this.#passed
   }
 
-  get answered(): number {
-    return [...this.statuses.values()].reduce((sum, count) => sum + count, 0)
+  /** Milliseconds that an answer took. */
+  get slowestMs(): number {
+    return this.answers.reduce((most, { asked, answered }) => Math.max(most, answered - asked), 0)
   }
 
   /** Asks no more, and waits for what has been asked. */
@@ -72,27 +76,28 @@ export class Load {
   }
 
   async #ask(client: Client): Promise<void> {
-    const { moments } = this
     const asked = performance.now()
-    moments.asked ||= asked
     const answer = await client.ask(this.#path)
     if (answer === undefined) {
       this.broken += 1
       return
     }
     this.#free.push(client)
-    this.statuses.set(answer.status, (this.statuses.get(answer.status) ?? 0) + 1)
-    moments.answered ||= performance.now()
-    if (answer.status === 200) moments.lastPassed = performance.now()
-    else moments.lastRefused = Math.max(moments.lastRefused, asked)
-    this.slowestMs = Math.max(this.slowestMs, answer.tookMs)
+    this.answers.push({ status: answer.status, asked, answered: performance.now() })
+    if (hasPassed(answer)) this.#passed += 1
   }
 }
 
+export const hasPassed = ({ status }: { readonly status: number }): boolean => status === 200
+export const isRefused = ({ status }: { readonly status: number }): boolean => status === 429
+
 /** Only what was let through, or refused by a limit. */
-export function isClean({ statuses, broken }: Load): boolean {
-  return broken === 0 && [...statuses.keys()].every((status) => status === 200 || status === 429)
+export function isClean({ answers, broken }: Load): boolean {
+  return broken === 0 && answers.every((answer) => hasPassed(answer) || isRefused(answer))
 }
 
-export const shown = ({ statuses, broken }: Load): string =>
-  JSON.stringify({ ...Object.fromEntries(statuses), broken })
+export function shown({ answers, broken }: Load): string {
+  const counts = new Map<number, number>()
+  for (const { status } of answers) counts.set(status, (counts.get(status) ?? 0) + 1)
+  return JSON.stringify({ ...Object.fromEntries(counts), broken })
+}
