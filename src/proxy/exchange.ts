@@ -165,6 +165,7 @@ export class Exchange {
     // Nobody can tell whether a client that waits for 100 still sends its body: what comes next could be either that
     // or a request (RFC 9110, section 10.1.1). And a request that is no HTTP has no end that could be known.
     if (this.#awaitsContinue || error.status === 400 || this.#isLast()) headers.push('Connection', 'close')
+    this.#closeLater()
     const answer = answerOf(error, headers, extras)
     this.response.writeHead(answer.status, answer.headers).end(answer.body)
   }
@@ -204,6 +205,7 @@ export class Exchange {
   begin(status: number, reason: string, headers: string[]): void {
     headers.push(...this.#extraHeaders)
     if (this.#isLast()) headers.push('Connection', 'close')
+    this.#closeLater()
     this.#head = { status, reason, headers, first: undefined }
     process.nextTick(sendHead, this)
   }
@@ -281,8 +283,10 @@ export class Exchange {
     if (this.#isOver) return
     this.#over(this.response.statusCode)
     if (this.#early !== undefined) this.#hangUp(this.#early)
-    else if (this.#endsConnection) this.request.socket.destroySoon()
-    else if (!this.request.complete) this.#linger()
+    else {
+      if (!this.request.complete) this.#linger()
+      if (this.#endsConnection) this.request.socket.destroySoon()
+    }
   }
 
   #isLast(): boolean {
@@ -298,6 +302,23 @@ export class Exchange {
     request.resume()
     const timer = this.#deps.clock.setTimer(() => request.socket.destroy(), lingerTime)
     request.once('end', () => timer.cancel())
+  }
+
+  /** Node closes the connection behind the last answer on it at once, whether the client still sends or not. */
+  #closeLater(): void {
+    const { request, response } = this
+    if (request.complete) return
+    // Before Node's own listener.
+    response.prependListener('finish', () => {
+      if (request.complete) return
+      const { socket } = request
+      const { destroySoon } = socket
+      socket.destroySoon = () => socket.end()
+      request.once('end', () => {
+        socket.destroySoon = destroySoon
+        if (socket.writableEnded) socket.destroySoon()
+      })
+    })
   }
 
   /** The same where the client may already speak the protocol that it did not get. */
