@@ -238,7 +238,7 @@ export const fixedBounds: readonly FixedBound[] = [
     of: 'the time for which the rest of a body that nobody wants is read there',
     bound: '2 s',
     beyond: 'the connection is closed',
-    file: 'src/proxy/exchange.ts',
+    file: 'src/proxy/linger.ts',
     constant: 'lingerTime = 2_000',
   },
   {

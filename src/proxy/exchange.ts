@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../secrets/clock.ts'
 import { Answer, type AnswerEvents } from './answer.ts'
 import type { Connections } from './connections.ts'
 import type { EarlyBytes } from './early-bytes.ts'
+import { closeAfterRequest, linger, lingerUntilClosed } from './linger.ts'
 import type { ProxyObserver } from './observer.ts'
 
 /** What all exchanges of a proxy share. */
@@ -35,9 +36,6 @@ export interface Following {
 
 /** Status of a request whose client left, as nginx counts it. It is never sent. */
 const clientLeft = 499
-
-/** Milliseconds for which the rest of a body that nobody wants is read and thrown away. */
-const lingerTime = 2_000
 
 function ignore(): void {}
 
@@ -152,6 +150,7 @@ export class Exchange implements AnswerEvents {
     // Nobody can tell whether a client that waits for 100 still sends its body: what comes next could be either that
     // or a request (RFC 9110, section 10.1.1). And a request that is no HTTP has no end that could be known.
     if (this.#awaitsContinue || error.status === 400 || this.#isLast()) headers.push('Connection', 'close')
+    closeAfterRequest(this.request, this.response)
     const { status, headers: all, body } = answerOf(error, headers, extras)
     // With its reason, as there may be one already that could not be sent.
     this.response.writeHead(status, STATUS_CODES[status] ?? '', all).end(body)
@@ -189,6 +188,7 @@ export class Exchange implements AnswerEvents {
   begin(status: number, reason: string, headers: string[]): void {
     headers.push(...this.#extraHeaders)
     if (this.#isLast()) headers.push('Connection', 'close')
+    closeAfterRequest(this.request, this.response)
     this.#answer.begin(status, reason, headers)
   }
 
@@ -240,32 +240,19 @@ export class Exchange implements AnswerEvents {
   #finished(): void {
     if (this.#isOver) return
     this.#over(this.response.statusCode)
-    if (this.#early !== undefined) this.#hangUp(this.#early)
-    else if (this.#endsConnection) this.request.socket.destroySoon()
-    else if (!this.request.complete) this.#linger()
+    const { request } = this
+    const { clock } = this.#deps
+    if (this.#early !== undefined) {
+      this.#early.discard()
+      lingerUntilClosed(request.socket, clock)
+      return
+    }
+    if (!request.complete) linger(request, clock)
+    if (this.#endsConnection) request.socket.destroySoon()
   }
 
   #isLast(): boolean {
     return this.#endsConnection || this.#deps.connections.isDraining
-  }
-
-  /**
-   * The client still sends a body that nobody wants. To close now would reset the connection, and the client might lose
-   * the answer that is on its way to it; to read on for ever would be to work for nothing.
-   */
-  #linger(): void {
-    const { request } = this
-    request.resume()
-    const timer = this.#deps.clock.setTimer(() => request.socket.destroy(), lingerTime)
-    request.once('end', () => timer.cancel())
-  }
-
-  /** The same where the client may already speak the protocol that it did not get. */
-  #hangUp(early: EarlyBytes): void {
-    const { socket } = this.request
-    early.discard()
-    const timer = this.#deps.clock.setTimer(() => socket.destroy(), lingerTime)
-    socket.once('close', () => timer.cancel()).end()
   }
 
   #over(status: number): void {
