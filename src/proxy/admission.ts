@@ -1,15 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import { CodedError } from '../errors.ts'
+import { decoded } from './limits/matching.ts'
 import { hasBody } from './request-headers.ts'
 
 /** A name or an address, and a port (RFC 3986, section 3.2; user names have no place in Host). */
 const hostPattern = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/
 
 /**
- * A `..` segment, however it is written: an application that resolves it, or a server that ignores what follows a
- * semicolon, would see another path than the limits.
+ * A `..` segment in a decoded path: an application that resolves it, or a server that ignores what follows a semicolon,
+ * would see another path than the limits.
  */
-const dotSegment = /(?:\/|\\|%2f|%5c)(?:\.|%2e){2}(?=$|\/|\\|%2f|%5c|;|%3b)/i
+const dotSegment = /[/\\]\.\.(?=$|[/\\;?#])/
 
 /**
  * What Node's parser lets through and a proxy must not, since the application might read it otherwise (request
@@ -24,7 +25,7 @@ export function inadmissible(request: IncomingMessage, target: string): CodedErr
   if (!target.startsWith('/') || target.startsWith('//')) return bad('The target must begin with one slash.')
   // Whoever is after us may cut the path at it.
   if (target.includes('#')) return bad('The target must have no fragment.')
-  if (mayHaveDots(target) && dotSegment.test(pathOf(target)))
+  if (mayHaveDots(target) && dotSegment.test(decoded(pathOf(target))))
     return bad('The path must have no ".." segments.')
   if (!hasOneHost(request)) return bad('The request must have one valid Host header.')
   const coding = request.headers['transfer-encoding']

@@ -7,18 +7,24 @@ const mostDecodings = 3
  * paths share one where an application tells them apart does little harm. `..` segments never get here.
  */
 export function plainPath(path: string): string {
-  let plain = path
-  for (let round = 0; round < mostDecodings && plain.includes('%'); round += 1) {
-    const decoded = decode(plain)
-    if (decoded === plain) break
-    plain = decoded
-  }
+  let plain = decoded(path)
   plain = plain.replaceAll('\\', '/').toLowerCase()
   if (plain.includes(';')) plain = plain.replaceAll(/;[^/]*/g, '')
   if (plain.includes('//') || plain.includes('/.')) {
     plain = plain.replaceAll(/\/(?:\.?\/)+/g, '/').replace(/\/\.$/, '/')
   }
   return plain.length > 1 && plain.endsWith('/') ? plain.slice(0, -1) : plain
+}
+
+/** Without percent-encoding, also of what was encoded more than once. */
+export function decoded(path: string): string {
+  let plain = path
+  for (let round = 0; round < mostDecodings && plain.includes('%'); round += 1) {
+    const once = decode(plain)
+    if (once === plain) break
+    plain = once
+  }
+  return plain
 }
 
 /** Whether a path is one of a pattern's: `/api/*` has `/api` too, as many applications do not tell it from `/api/`. */
