@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import { CodedError } from '../errors.ts'
-import { decoded } from './limits/matching.ts'
+import { decodedPath } from './limits/matching.ts'
 import { hasBody } from './request-headers.ts'
 
 /** A name or an address, and a port (RFC 3986, section 3.2; user names have no place in Host). */
 const hostPattern = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?$/
 
 /**
- * A `..` segment in a decoded path: an application that resolves it, or a server that ignores what follows a semicolon,
- * would see another path than the limits.
+ * A `..` segment, however it is written: an application that resolves it, or a server that ignores what follows a
+ * semicolon, would see another path than the limits.
  */
-const dotSegment = /[/\\]\.\.(?=$|[/\\;?#])/
+const dotSegment = /(?:\/|\\|%2f|%5c)(?:\.|%2e){2}(?=$|[/\\;?#]|%2f|%5c|%3b|%3f|%23)/i
 
 /**
  * What Node's parser lets through and a proxy must not, since the application might read it otherwise (request
@@ -25,8 +25,7 @@ export function inadmissible(request: IncomingMessage, target: string): CodedErr
   if (!target.startsWith('/') || target.startsWith('//')) return bad('The target must begin with one slash.')
   // Whoever is after us may cut the path at it.
   if (target.includes('#')) return bad('The target must have no fragment.')
-  if (mayHaveDots(target) && dotSegment.test(decoded(pathOf(target))))
-    return bad('The path must have no ".." segments.')
+  if (mayHaveDots(target) && hasDots(pathOf(target))) return bad('The path must have no ".." segments.')
   if (!hasOneHost(request)) return bad('The request must have one valid Host header.')
   const coding = request.headers['transfer-encoding']
   if (coding !== undefined) {
@@ -39,8 +38,8 @@ export function inadmissible(request: IncomingMessage, target: string): CodedErr
 
 /**
  * Whether a client wants a WebSocket (RFC 6455, section 4.1), the one protocol that is passed on. Any other offer may be
- * declined without a word (RFC 9110, section 7.8): the request is then an ordinary one. So is one with a body, which no
- * WebSocket begins with: an application may answer 101 before it has come, and Node would still hold the connection back.
+ * declined without a word (RFC 9110, section 7.8): the request is then an ordinary one. So is one with a body, which the
+ * application might take for the first that is said after the upgrade.
  */
 export function wantsWebSocket(request: IncomingMessage): boolean {
   const { method, headers, httpVersion } = request
@@ -62,6 +61,11 @@ export function isTooLarge({ headers }: IncomingMessage, maxBody: number): boole
 export function pathOf(target: string): string {
   const end = target.indexOf('?')
   return end < 0 ? target : target.slice(0, end)
+}
+
+/** Also where it was encoded twice, for an application that decodes twice. */
+function hasDots(path: string): boolean {
+  return dotSegment.test(path) || (path.includes('%') && dotSegment.test(decodedPath(path)))
 }
 
 function mayHaveDots(target: string): boolean {

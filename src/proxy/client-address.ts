@@ -89,7 +89,7 @@ export function addressKey(address: string | undefined): string {
 }
 
 /** Without brackets, port and zone, which some proxies write; undefined where it is no address. */
-function plainAddress(text: string): string | undefined {
+export function plainAddress(text: string): string | undefined {
   if (isIPv4(text)) return text
   const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? text
   const [address = ''] = bare.split('%')

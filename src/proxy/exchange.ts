@@ -5,6 +5,7 @@ import type { CodedError, ErrorCode } from '../errors.ts'
 import { answerOf, type ProblemExtras } from '../problem.ts'
 import type { Clock, Timer } from '../secrets/clock.ts'
 import type { Connections } from './connections.ts'
+import type { EarlyBytes } from './early-bytes.ts'
 import type { ProxyObserver } from './observer.ts'
 
 /** What all exchanges of a proxy share. */
@@ -59,11 +60,11 @@ export class Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly startedAt: number
-  /** Whether the client wants to speak another protocol; its connection is for nothing else then. */
-  readonly isUpgrade: boolean
   readonly #deps: ExchangeDeps
   /** Whether the client waits for 100 (Continue) before it sends the body. */
   #awaitsContinue: boolean
+  /** Of a client that wants to speak another protocol; its connection is for nothing else then. */
+  readonly #early: EarlyBytes | undefined
   /** For our answer or the application's: names and values in turn. */
   #extraHeaders: readonly string[] = []
   #answering: Answering | undefined
@@ -84,20 +85,24 @@ export class Exchange {
     request: IncomingMessage,
     response: ServerResponse,
     deps: ExchangeDeps,
-    { awaitsContinue, isUpgrade }: { awaitsContinue: boolean; isUpgrade: boolean },
+    { awaitsContinue, early }: { awaitsContinue: boolean; early: EarlyBytes | undefined },
   ) {
     this.request = request
     this.response = response
-    this.isUpgrade = isUpgrade
+    this.#early = early
     this.#deps = deps
     this.startedAt = deps.clock.now()
     this.#awaitsContinue = awaitsContinue
     // Node's parser has let go of the connection: it can carry no other request.
-    this.#endsConnection = isUpgrade
+    this.#endsConnection = early !== undefined
     response.on('finish', () => this.#finished())
     // A write that meets a connection which has just closed; `clientGone` brings the same news.
     response.on('error', ignore)
     deps.connections.add(this)
+  }
+
+  get isUpgrade(): boolean {
+    return this.#early !== undefined
   }
 
   /** True when the answer is given, or nobody is left to take it. The body of the request may still be coming. */
@@ -124,6 +129,10 @@ export class Exchange {
   /** Headers that the answer gets, whoever gives it: names and values in turn. */
   addHeaders(headers: readonly string[]): void {
     if (headers.length > 0) this.#extraHeaders = [...this.#extraHeaders, ...headers]
+  }
+
+  get extraHeaders(): readonly string[] {
+    return this.#extraHeaders
   }
 
   /** Calls `passed` when the exchange takes longer than this, in milliseconds from its beginning. */
@@ -235,6 +244,7 @@ export class Exchange {
     const { socket } = this.request
     this.#isDecided = true
     this.response.detachSocket(socket)
+    this.#early?.giveBack()
     this.#over(status)
     return socket
   }
@@ -270,7 +280,8 @@ export class Exchange {
   #finished(): void {
     if (this.#isOver) return
     this.#over(this.response.statusCode)
-    if (this.#endsConnection) this.request.socket.destroySoon()
+    if (this.#early !== undefined) this.#hangUp(this.#early)
+    else if (this.#endsConnection) this.request.socket.destroySoon()
     else if (!this.request.complete) this.#linger()
   }
 
@@ -287,6 +298,14 @@ export class Exchange {
     request.resume()
     const timer = this.#deps.clock.setTimer(() => request.socket.destroy(), lingerTime)
     request.once('end', () => timer.cancel())
+  }
+
+  /** The same where the client may already speak the protocol that it did not get. */
+  #hangUp(early: EarlyBytes): void {
+    const { socket } = this.request
+    early.discard()
+    const timer = this.#deps.clock.setTimer(() => socket.destroy(), lingerTime)
+    socket.once('close', () => timer.cancel()).end()
   }
 
   #over(status: number): void {

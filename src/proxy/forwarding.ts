@@ -100,7 +100,7 @@ export class Forwarding implements Dispatcher.DispatchHandler, Answering {
       this.#deps.tunnel(
         this.#exchange,
         socket,
-        headOf(['Upgrade', protocol, 'Connection', 'Upgrade', ...raw]),
+        headOf(['Upgrade', protocol, 'Connection', 'Upgrade', ...raw, ...this.#exchange.extraHeaders]),
       )
     }
   }

@@ -85,7 +85,9 @@ function isSpecial(name: string): name is HeaderClass {
 }
 
 function remember(names: Map<string, HeaderClass>, name: string, found: HeaderClass): HeaderClass {
-  if (names.size < mostKnown && name.length <= longestKnown) names.set(name, found)
+  // A copy: the name may be a part of a whole head, which would be kept with it.
+  if (names.size < mostKnown && name.length <= longestKnown)
+    names.set(Buffer.from(name, 'latin1').toString('latin1'), found)
   return found
 }
 

@@ -9,6 +9,7 @@ import { createServer as createTlsServer, type ServerOptions as TlsOptions } fro
 import type { Socket } from 'node:net'
 import type { ProxyConfig } from '../config/schema.ts'
 import { wantsWebSocket } from './admission.ts'
+import { EarlyBytes } from './early-bytes.ts'
 
 /** Bytes, of the request line and the headers. */
 export const maxHeaderSize = 16_384
@@ -44,16 +45,21 @@ export interface Arrival {
   readonly response: ServerResponse
   /** Whether the client waits for 100 (Continue) before it sends the body. */
   readonly awaitsContinue: boolean
-  /** Whether it wants a WebSocket; then its connection is for nothing else. */
-  readonly isUpgrade: boolean
+  /** Of a client that wants a WebSocket; its connection is for nothing else then. */
+  readonly early: EarlyBytes | undefined
 }
 
 /**
  * How long a connection may be on which nothing moves in either direction, in milliseconds. Longer than the application
- * may be silent, so that what it cuts is a client that neither sends nor reads.
+ * may be silent, and a request wait for its turn before that, so that what it cuts is a client that neither sends nor
+ * reads.
  */
-export function idleTimeout({ connect, headers, idle }: ProxyConfig['timeouts']): number {
-  return connect + Math.max(headers, idle) + 5_000
+export function idleTimeout({
+  timeouts,
+  concurrency,
+}: Pick<ProxyConfig, 'timeouts' | 'concurrency'>): number {
+  const { connect, headers, idle } = timeouts
+  return concurrency.queueTimeout + connect + Math.max(headers, idle) + 5_000
 }
 
 /**
@@ -73,7 +79,7 @@ export function createListening(
   // the load balancer adds, out of sight. How many there are is bounded by the size of them all.
   server.maxHeadersCount = 0
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    handle({ request, response, awaitsContinue: awaitsContinue(request), isUpgrade: false })
+    handle({ request, response, awaitsContinue: awaitsContinue(request), early: undefined })
   })
   const handOver = (request: IncomingMessage, response: ServerResponse): void => {
     server.emit('request', request, response)
@@ -91,9 +97,9 @@ export function createListening(
     else
       handle({
         request,
-        response: responseFor(request, socket, head),
+        response: responseFor(request, socket),
         awaitsContinue: false,
-        isUpgrade: true,
+        early: new EarlyBytes(socket, head),
       })
   })
   return server
@@ -104,8 +110,7 @@ function awaitsContinue({ headers, httpVersion }: IncomingMessage): boolean {
 }
 
 /** For a refusal, or what the application says instead of upgrading. */
-function responseFor(request: IncomingMessage, socket: Socket, head: Buffer): ServerResponse {
-  if (head.length > 0) socket.unshift(head)
+function responseFor(request: IncomingMessage, socket: Socket): ServerResponse {
   const response = new ServerResponse(request)
   response.assignSocket(socket)
   socket.on('drain', () => response.emit('drain'))

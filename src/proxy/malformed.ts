@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { CodedError } from '../errors.ts'
 import { rawResponse } from '../problem.ts'
 import type { Exchange } from './exchange.ts'
+import { errorFor, type FailureReport } from './failure.ts'
 import { headersTimeout, maxHeaderSize } from './listening.ts'
 import type { ProxyObserver } from './observer.ts'
 
@@ -36,10 +37,16 @@ export function malformed(
   }
 }
 
-/** For a connection on which nothing has moved for too long: a client that stopped in the middle of a body is told so. */
-export function stalled(socket: Socket, last: Exchange | undefined): void {
+/**
+ * For a connection on which nothing has moved for too long: a client that stopped in the middle of a body is told so,
+ * and so is one whose body the application does not take.
+ */
+export function stalled(socket: Socket, last: Exchange | undefined, failures: FailureReport): void {
   if (last === undefined || last.isOver || last.request.complete || last.hasAnswered) socket.destroy()
-  else last.fail(new CodedError('SIDEKEEP_REQUEST_INCOMPLETE', [socket.timeout ?? 0]))
+  else if (last.request.isPaused()) {
+    failures.add('headers_timeout', new Error('the application neither took the body nor answered'))
+    last.fail(errorFor('headers_timeout'))
+  } else last.fail(new CodedError('SIDEKEEP_REQUEST_INCOMPLETE', [socket.timeout ?? 0]))
 }
 
 function parserError(code: string | undefined): CodedError {

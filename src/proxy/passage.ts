@@ -4,7 +4,7 @@ import { CodedError } from '../errors.ts'
 import type { Clock } from '../secrets/clock.ts'
 import type { AccessLog } from './access-log.ts'
 import { inadmissible, isTooLarge, pathOf } from './admission.ts'
-import type { Client, ClientAddresses } from './client-address.ts'
+import { type Client, type ClientAddresses, plainAddress } from './client-address.ts'
 import type { Concurrency, Waiting } from './concurrency.ts'
 import type { Exchange, Following } from './exchange.ts'
 import type { FailureReport } from './failure.ts'
@@ -131,7 +131,7 @@ export class Passage implements Waiting, Following {
     const { socket } = this.#exchange.request
     const identity: Identity = {
       client: this.client,
-      peer: socket.remoteAddress,
+      peer: this.client.isForwarded ? plainAddress(socket.remoteAddress ?? '') : this.client.address,
       protocol: 'encrypted' in socket ? 'https' : 'http',
       requestId: this.requestId,
     }
@@ -139,6 +139,7 @@ export class Passage implements Waiting, Following {
   }
 
   #tooSlow(): void {
+    if (this.#exchange.isDecided) return
     this.#deps.failures.add('request_timeout', new Error('the request took longer than timeouts.request'))
     this.#refuse(new CodedError('SIDEKEEP_UPSTREAM_TIMEOUT'))
   }

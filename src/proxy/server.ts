@@ -17,7 +17,7 @@ import { Exchange } from './exchange.ts'
 import { FailureReport } from './failure.ts'
 import type { ForwardingDeps } from './forwarding.ts'
 import { Limiter } from './limits/limiter.ts'
-import { openStore } from './limits/open-store.ts'
+import { makeStore } from './limits/make-store.ts'
 import type { LimitStore } from './limits/store.ts'
 import { type Arrival, createListening, idleTimeout } from './listening.ts'
 import { malformed, stalled } from './malformed.ts'
@@ -81,15 +81,15 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
   const passageDeps = { clock, observer, failures, concurrency, accessLog }
   const exchangeDeps = { clock, observer, connections }
   handleInTurn(server, (socket) => connections.last(socket)?.response)
-  server.setTimeout(idleTimeout(config.timeouts), (socket) => stalled(socket, connections.last(socket)))
+  server.setTimeout(idleTimeout(config), (socket) => stalled(socket, connections.last(socket), failures))
   observer.gauges(() => ({
     inFlight: connections.inFlight,
     queueDepth: concurrency.queueDepth,
     limitKeys: way.config.limits.map(({ name }, place) => ({ limit: name, keys: way.store.size(place) })),
   }))
 
-  function handle({ request, response, awaitsContinue, isUpgrade }: Arrival): void {
-    const exchange = new Exchange(request, response, exchangeDeps, { awaitsContinue, isUpgrade })
+  function handle({ request, response, awaitsContinue, early }: Arrival): void {
+    const exchange = new Exchange(request, response, exchangeDeps, { awaitsContinue, early })
     new Passage(exchange, way, passageDeps).enter()
   }
 
@@ -113,6 +113,9 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
     },
   })
 
+  // Not before: the API, and what the store's password comes from, do not wait for the store.
+  app.addHook('onReady', () => way.store.open())
+
   return {
     app,
     async close(closing) {
@@ -126,13 +129,14 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
     async prepare(next) {
       const before = way
       const after = await openWay(next, proxyDeps, forwarding, before)
+      await after.store.open()
       const isSameUpstream = after.upstream === before.upstream
       return {
         commit() {
           way = after
           concurrency.change(next.concurrency)
           accessLog.change(next.access)
-          server.setTimeout(idleTimeout(next.timeouts))
+          server.setTimeout(idleTimeout(next))
           void before.store.close()
           if (isSameUpstream) return
           former.add(before.upstream)
@@ -162,7 +166,7 @@ async function openWay(
     isEqual(config.upstreamTls, before.config.upstreamTls) &&
     isEqual(config.timeouts, before.config.timeouts)
   const upstream = keepsUpstream ? before.upstream : await openUpstream(config, clock)
-  const store = await openStore(config, { log, clock, observer, values }, before?.store)
+  const store = makeStore(config, { log, clock, observer, values }, before?.store)
   return {
     config,
     upstream,

@@ -20,6 +20,8 @@ export class Tunnel {
     // Whatever moves in either direction moves on the client's side.
     client.setTimeout(idle, () => this.destroy())
     if (application instanceof Socket) application.setTimeout(0)
+    // As the client's is: who has said all may still be told something.
+    application.allowHalfOpen = true
     relay(client, application, (bytes) => observer.received(bytes))
     relay(application, client, (bytes) => observer.sent(bytes))
     let open = 2

@@ -167,3 +167,39 @@ t.test('--connect ends with 0 where every secret came', async (t) => {
   t.match({ code, stderr }, { code: 0, stderr: '' })
   t.match(stdout, /^ok {6}db-password: from platform, version h-[0-9a-f]{16}$/m)
 })
+
+t.test('a proxy with all that it can have is valid, and nothing about it is warned of', async (t) => {
+  const file = configFile(
+    t,
+    `
+providers: { local: { type: env, prefix: APP_ } }
+secrets: { shared/tls: { provider: local, key: TLS, required: true } }
+proxy:
+  listen: 0.0.0.0:8080
+  upstream: http://127.0.0.1:3000
+  trustedProxies: [10.0.0.0/8]
+  tls: { cert: { secret: shared/tls, field: tls.crt }, key: { secret: shared/tls, field: tls.key } }
+  timeouts: { connect: 2s, headers: 30s, idle: 60s, request: 0s }
+  maxBody: 0
+  concurrency: { max: 512, queue: 128, queueTimeout: 1s }
+  limits:
+    - name: per-client
+      match: { path: "/api/*", methods: [GET, POST] }
+      key: client-ip
+      rate: 100/s
+      burst: 200
+      mode: enforce
+    - { name: global, rate: 5000/s, burst: 5000 }
+  exempt: ["/healthz"]
+  store: memory
+  onStoreFailure: local
+  rateLimitHeaders: draft
+  access: { log: sampled }
+`,
+  )
+  t.match(await run(t, ['check', '--config', file]), {
+    code: 0,
+    stdout: `${file}: the configuration is valid (1 provider, 1 rule)\n`,
+    stderr: '',
+  })
+})

@@ -1,31 +1,15 @@
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer as createTcpServer } from 'node:net'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { startBackend } from '../support/backend.ts'
+import { startApplication } from '../support/e2e-application.ts'
 import { eventually } from '../support/e2e-eventually.ts'
 import { ask } from '../support/e2e-http.ts'
 import { metric } from '../support/e2e-metrics.ts'
 import { simpleConfig, startReadySidecar, startSidecar, token } from '../support/process-sidecar.ts'
 
 const secrets = [['db-password', 'CANARY-db-password']] as const
-
-/** An application that answers when the test says so; requests to `/now` at once. */
-async function startApplication(t: Test): Promise<{ url: string; held: ServerResponse[] }> {
-  const held: ServerResponse[] = []
-  const server = createServer((request, response) => {
-    if (request.url === '/now') response.end('hello')
-    else held.push(response)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, held }
-}
 
 function configOf(backend: string, application: string, more: object = {}): object {
   const limits = [{ name: 'per-client', rate: '1/m', burst: 2 }]
@@ -38,7 +22,7 @@ t.test('the proxy opens when the required secrets are held, and not before', asy
   const backend = await startBackend(t, { token, secrets })
   await backend.stop()
   const application = await startApplication(t)
-  const sidecar = await startSidecar(t, { config: configOf(backend.url, application.url) })
+  const sidecar = await startSidecar(t, { config: configOf(backend.url, application.origin) })
   await sidecar.says('refresh failed')
   t.equal(sidecar.logged('ready: all required secrets are held').length, 0)
   t.match((await sidecar.ask('/readyz')).text, '[-]listeners failed')
@@ -52,7 +36,7 @@ t.test('the proxy opens when the required secrets are held, and not before', asy
 t.test('what it forwards and what it refuses is in the metrics', async (t) => {
   const backend = await startBackend(t, { token, secrets })
   const application = await startApplication(t)
-  const sidecar = await startReadySidecar(t, { config: configOf(backend.url, application.url) })
+  const sidecar = await startReadySidecar(t, { config: configOf(backend.url, application.origin) })
   const { proxy } = await sidecar.says('ready: all required secrets are held')
   const statuses: number[] = []
   for (let at = 0; at < 3; at += 1) statuses.push((await ask(String(proxy), '/now')).status)
@@ -68,7 +52,7 @@ t.test('what it forwards and what it refuses is in the metrics', async (t) => {
 t.test('on SIGTERM a request under way is answered before the process ends', async (t) => {
   const backend = await startBackend(t, { token, secrets })
   const application = await startApplication(t)
-  const sidecar = await startReadySidecar(t, { config: configOf(backend.url, application.url) })
+  const sidecar = await startReadySidecar(t, { config: configOf(backend.url, application.origin) })
   const { proxy } = await sidecar.says('ready: all required secrets are held')
   const answer = ask(String(proxy), '/held')
   await eventually('the request to reach the application', () => application.held.length > 0)
@@ -87,7 +71,7 @@ t.test('a port that is taken ends it with the name of the listener and the remed
   await once(taken, 'listening')
   t.teardown(() => taken.close())
   const listen = `127.0.0.1:${(taken.address() as AddressInfo).port}`
-  const sidecar = await startSidecar(t, { config: configOf(backend.url, application.url, { listen }) })
+  const sidecar = await startSidecar(t, { config: configOf(backend.url, application.origin, { listen }) })
   t.equal((await sidecar.child.exited).code, 1)
   t.match(sidecar.child.stderr, `The listener "proxy" cannot listen on http://${listen}`)
   t.match(sidecar.child.stderr, 'proxy.listen')

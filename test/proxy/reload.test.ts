@@ -74,5 +74,5 @@ t.test('other timeouts hold for the application and for idle clients', async (t)
   const timeouts = { connect: 1_000, headers: 2_000, idle: 3_000 }
   const prepared = await proxy.prepare(configOf({ upstream: 'http://127.0.0.1:1', timeouts }))
   prepared.commit()
-  t.equal(proxy.app.server.timeout, 9_000)
+  t.equal(proxy.app.server.timeout, 10_000)
 })

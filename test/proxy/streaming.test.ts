@@ -1,23 +1,13 @@
 import t from 'tap'
 import { startProxy } from './support/proxy.ts'
 import { connectTo } from './support/raw-client.ts'
+import { standsStill } from './support/stands-still.ts'
 import { startUpstream } from './support/upstream.ts'
 
 const total = 128 * 1024 * 1024
 /** What the operating system may hold between a writer and a reader, on both sides of the proxy. */
 const inTransit = 48 * 1024 * 1024
 const piece = Buffer.alloc(64 * 1024, 'x')
-
-/** Resolves once a number has not moved for many turns of the event loop. */
-async function standsStill(read: () => number): Promise<number> {
-  let last = read()
-  for (let turns = 0; turns < 500; turns++) {
-    await new Promise(setImmediate)
-    if (read() !== last) turns = 0
-    last = read()
-  }
-  return last
-}
 
 t.test('a client that does not read holds the application back, and loses nothing', async (t) => {
   let written = 0

@@ -1,7 +1,7 @@
 /** What a sidecar has of the limits, on the system's clock, and load on it. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setImmediate as turn } from 'node:timers/promises'
-import { openStore, type StoreSettings } from '../../src/proxy/limits/open-store.ts'
+import { makeStore, type StoreSettings } from '../../src/proxy/limits/make-store.ts'
 import type { LimitStore } from '../../src/proxy/limits/store.ts'
 import { systemClock } from '../../src/secrets/clock.ts'
 import { limit, passes, redisConfig, Told, Values } from '../proxy/support/redis-store.ts'
@@ -21,7 +21,8 @@ export async function openSidecar(
   const values = new Values()
   for (const [name, value] of Object.entries(secrets)) values.set(name, value)
   const deps = { log: told.log, clock: systemClock, observer: told, values }
-  const store = await openStore({ limits: [limit()], onStoreFailure: 'local', ...settings }, deps)
+  const store = makeStore({ limits: [limit()], onStoreFailure: 'local', ...settings }, deps)
+  await store.open()
   return { store, told, values }
 }
 

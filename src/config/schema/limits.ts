@@ -62,7 +62,7 @@ const match = section({
         .check(z.minLength(1, { error: 'at least one method' })),
     ),
     {
-      description: 'The methods that it is for.',
+      description: 'The methods that it is for. `GET` has `HEAD` too.',
       type: 'list of methods',
       fallback: 'all',
       example: ['POST'],

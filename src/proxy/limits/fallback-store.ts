@@ -38,6 +38,10 @@ export class FallbackStore implements LimitStore {
     })
   }
 
+  async open(): Promise<void> {
+    await this.redis.connection.open()
+  }
+
   size(place: number): number {
     return this.local?.size(place) ?? 0
   }

@@ -10,6 +10,8 @@ import type { Quota } from '../../limits/gcra.ts'
 export interface Standing {
   readonly name: string
   readonly quota: Quota
+  /** As `policyOf` writes it. */
+  readonly policy: string
   /** Requests that may follow at once. */
   readonly remaining: number
   /** Until the whole burst is back; where the limit refuses the request, until one passes: what Retry-After says. */
@@ -20,15 +22,17 @@ export interface Standing {
 export type Renderer = (standings: readonly Standing[]) => string[]
 
 export const renderers: Readonly<Record<'draft' | 'legacy' | 'none', Renderer>> = {
-  draft: (standings) =>
-    standings.length === 0
-      ? []
-      : [
-          'RateLimit-Policy',
-          standings.map(policyOf).join(', '),
-          'RateLimit',
-          standings.map(stateOf).join(', '),
-        ],
+  draft(standings) {
+    if (standings.length === 0) return []
+    let policies = ''
+    let states = ''
+    for (const standing of standings) {
+      const separator = policies === '' ? '' : ', '
+      policies += separator + standing.policy
+      states += separator + stateOf(standing)
+    }
+    return ['RateLimit-Policy', policies, 'RateLimit', states]
+  },
   legacy(standings) {
     const [first, ...rest] = standings
     if (first === undefined) return []
@@ -46,7 +50,7 @@ export const renderers: Readonly<Record<'draft' | 'legacy' | 'none', Renderer>> 
 }
 
 /** `"per-client";q=200;w=2`: at most q requests at once, which w seconds restore. */
-function policyOf({ name, quota }: Standing): string {
+export function policyOf({ name, quota }: { readonly name: string; readonly quota: Quota }): string {
   return `"${name}";q=${quota.burst};w=${seconds(quota.burst * quota.interval)}`
 }
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import type { LimitKey } from '../../config/schema.ts'
-import { plainPath } from './matching.ts'
+import { decodedPath, plainPath } from './matching.ts'
 
 /** A request as limits see it. */
 export interface Asked {
@@ -19,6 +19,7 @@ export interface Asked {
  * Whose budget a request uses. What clients send is only there as a hash: they choose its length, and it is often a
  * credential. Requests without the header or the cookie share one budget, since leaving it out must not be a way around
  * the limit; and so do those that have it more than once, since the application may go by another one than we would.
+ * Spellings that an application may take for one value share one budget: a credential must not have many.
  */
 export function keyOf(parts: readonly LimitKey[], asked: Asked): string {
   if (parts.length === 1 && parts[0] !== undefined) return partOf(parts[0], asked)
@@ -52,7 +53,12 @@ function headerOf(name: string, { headers, rawHeaders }: Asked): string | undefi
   for (let at = 0; at < rawHeaders.length; at += 2) {
     if (rawHeaders[at]?.length === name.length && rawHeaders[at]?.toLowerCase() === name) count += 1
   }
-  return count === 1 ? String(value) : undefined
+  // `Bearer x` and `bearer  x` (RFC 9110, section 11.1).
+  return count === 1
+    ? String(value)
+        .toLowerCase()
+        .replaceAll(/[ \t]+/g, ' ')
+    : undefined
 }
 
 function cookieOf(name: string, cookies: string | undefined): string | undefined {
@@ -61,7 +67,13 @@ function cookieOf(name: string, cookies: string | undefined): string | undefined
     const equals = pair.indexOf('=')
     if (equals < 0 || pair.slice(0, equals).trim() !== name) continue
     if (found !== undefined) return undefined
-    found = pair.slice(equals + 1).trim()
+    found = plainCookie(pair.slice(equals + 1).trim())
   }
   return found
+}
+
+/** Many applications take the quotes off a cookie's value, and the percent-encoding. */
+function plainCookie(value: string): string {
+  const quoted = /^"(.*)"$/.exec(value)
+  return decodedPath(quoted?.[1] ?? value)
 }

@@ -2,7 +2,7 @@ import type { LimitConfig, ProxyConfig } from '../../config/schema.ts'
 import { CodedError } from '../../errors.ts'
 import { quotaOf, type Verdict } from '../../limits/gcra.ts'
 import type { ProxyObserver } from '../observer.ts'
-import { type Renderer, renderers } from './headers.ts'
+import { policyOf, type Renderer, renderers, type Standing } from './headers.ts'
 import { type Asked, keyOf } from './keys.ts'
 import { pathMatcher, plainPath } from './matching.ts'
 import type { Answer, Demand, LimitStore, StoredLimit } from './store.ts'
@@ -17,6 +17,8 @@ export interface Ruling {
 
 interface Limit extends StoredLimit {
   readonly place: number
+  /** As a header has it. */
+  readonly policy: string
   readonly key: LimitConfig['key']
   readonly methods: ReadonlySet<string> | undefined
   readonly matches: ((plain: string) => boolean) | undefined
@@ -62,11 +64,12 @@ export class Limiter {
     this.#limits = limits.flatMap(({ key, match }, place): Limit[] => {
       const limit = stored[place]
       if (limit === undefined) return []
-      const methods = match.methods && new Set(match.methods)
+      const methods = match.methods && methodsOf(match.methods)
       return [
         {
           ...limit,
           place,
+          policy: policyOf(limit),
           key,
           methods,
           matches: match.path === undefined ? undefined : pathMatcher(match.path),
@@ -108,39 +111,52 @@ export class Limiter {
       const error = new CodedError('SIDEKEEP_LIMITS_UNAVAILABLE', [], { retryAfterMs: storeRetryAfter })
       return { headers: [], refusal: { error, limits: [] } }
     }
-    const opinions = limits.flatMap((limit, at) => {
+    const refusing = this.#refusing(limits, answer)
+    const standings: Standing[] = []
+    let at = 0
+    for (const limit of limits) {
       const verdict = answer[at]
-      return verdict === undefined ? [] : [{ limit, verdict }]
-    })
-    for (const { limit, verdict } of opinions) {
-      if (!verdict.allowed) this.#observer.limited({ limit: limit.name, mode: limit.mode })
+      at += 1
+      if (verdict !== undefined && limit.mode === 'enforce')
+        standings.push(standingOf(limit, verdict, refusing !== undefined))
     }
-    const enforced = opinions.filter(({ limit }) => limit.mode === 'enforce')
-    const refusing = enforced.filter(({ verdict }) => !verdict.allowed)
-    const headers = this.#render(
-      enforced.map(({ limit, verdict }) => standingOf(limit, verdict, refusing.length > 0)),
-    )
-    const [first, ...others] = refusing
-    if (first === undefined) return { headers }
+    const headers = this.#render(standings)
+    return refusing === undefined ? { headers } : { headers, refusal: refusing }
+  }
+
+  /** Tells of what is exceeded; what the request is refused for, or undefined. */
+  #refusing(limits: readonly Limit[], verdicts: readonly Verdict[]): Ruling['refusal'] {
+    let names: string[] | undefined
     // The strictest one answers: before its time has come, the request would be refused again.
-    const strictest = others.reduce(
-      (a, b) => (b.verdict.retryAfterMs > a.verdict.retryAfterMs ? b : a),
-      first,
-    )
-    const { retryAfterMs } = strictest.verdict
-    return {
-      headers,
-      refusal: {
-        error: new CodedError('SIDEKEEP_RATE_LIMITED', [strictest.limit.name], { retryAfterMs }),
-        limits: refusing.map(({ limit }) => limit.name),
-      },
+    let strictest = ''
+    let retryAfterMs = 0
+    let at = 0
+    for (const { name, mode } of limits) {
+      const verdict = verdicts[at]
+      at += 1
+      if (verdict === undefined || verdict.allowed) continue
+      this.#observer.limited({ limit: name, mode })
+      if (mode !== 'enforce') continue
+      names ??= []
+      names.push(name)
+      if (verdict.retryAfterMs > retryAfterMs) {
+        strictest = name
+        retryAfterMs = verdict.retryAfterMs
+      }
     }
+    if (names === undefined) return undefined
+    return { error: new CodedError('SIDEKEEP_RATE_LIMITED', [strictest], { retryAfterMs }), limits: names }
   }
 }
 
-function standingOf({ name, quota }: Limit, verdict: Verdict, isRefused: boolean) {
+function standingOf({ name, quota, policy }: Limit, verdict: Verdict, isRefused: boolean): Standing {
   const { allowed, remaining, retryAfterMs, resetMs } = verdict
   // Where another limit refuses the request, this one is not charged for it.
   const left = allowed && isRefused ? Math.min(quota.burst, remaining + 1) : remaining
-  return { name, quota, remaining: left, resetMs: allowed ? resetMs : retryAfterMs }
+  return { name, quota, policy, remaining: left, resetMs: allowed ? resetMs : retryAfterMs }
+}
+
+/** Who asks for the head of an answer makes the application work as for all of it, and most do so by the same handler. */
+function methodsOf(methods: readonly string[]): ReadonlySet<string> {
+  return new Set(methods.includes('GET') ? [...methods, 'HEAD'] : methods)
 }

@@ -7,8 +7,7 @@ const mostDecodings = 3
  * paths share one where an application tells them apart does little harm. `..` segments never get here.
  */
 export function plainPath(path: string): string {
-  let plain = decoded(path)
-  plain = plain.replaceAll('\\', '/').toLowerCase()
+  let plain = decodedPath(path).replaceAll('\\', '/').toLowerCase()
   if (plain.includes(';')) plain = plain.replaceAll(/;[^/]*/g, '')
   if (plain.includes('//') || plain.includes('/.')) {
     plain = plain.replaceAll(/\/(?:\.?\/)+/g, '/').replace(/\/\.$/, '/')
@@ -16,19 +15,21 @@ export function plainPath(path: string): string {
   return plain.length > 1 && plain.endsWith('/') ? plain.slice(0, -1) : plain
 }
 
-/** Without percent-encoding, also of what was encoded more than once. */
-export function decoded(path: string): string {
+/** A path without percent-encoding, also where it was encoded more than once. */
+export function decodedPath(path: string): string {
   let plain = path
   for (let round = 0; round < mostDecodings && plain.includes('%'); round += 1) {
-    const once = decode(plain)
-    if (once === plain) break
-    plain = once
+    const decoded = decode(plain)
+    if (decoded === plain) break
+    plain = decoded
   }
   return plain
 }
 
 /** Whether a path is one of a pattern's: `/api/*` has `/api` too, as many applications do not tell it from `/api/`. */
-export function pathMatcher(pattern: string): (plain: string) => boolean {
+export function pathMatcher(text: string): (plain: string) => boolean {
+  // Paths come as bytes, a character each; what is beyond ASCII in a pattern is UTF-8 in them.
+  const pattern = Buffer.from(text).toString('latin1')
   if (!pattern.endsWith('*')) {
     const wanted = plainPath(pattern)
     return (plain) => plain === wanted

@@ -20,13 +20,15 @@ export class MemoryStore implements LimitStore {
   }
 
   take(demands: readonly Demand[], now: number): Verdict[] {
-    const verdicts = demands.map(({ place, key }) => this.#judge(place, key, now))
-    if (!demands.some(({ place }, at) => this.#refuses(place, verdicts[at]))) {
-      for (const [at, { place, key }] of demands.entries()) {
-        const verdict = verdicts[at]
-        if (verdict?.allowed) this.#limits[place]?.table.write(key, verdict.tat)
-      }
+    const verdicts: Verdict[] = []
+    let isRefused = false
+    for (const { place, key } of demands) {
+      const limit = this.#at(place)
+      const verdict = judge(limit.quota, limit.table.read(key, now), now)
+      if (!verdict.allowed && limit.mode === 'enforce') isRefused = true
+      verdicts.push(verdict)
     }
+    if (!isRefused) this.#charge(demands, verdicts)
     return verdicts
   }
 
@@ -48,16 +50,23 @@ export class MemoryStore implements LimitStore {
     return this.#limits[place]?.table.size ?? 0
   }
 
+  async open(): Promise<void> {}
+
   async close(): Promise<void> {}
 
-  #judge(place: number, key: string, now: number): Verdict {
-    const limit = this.#limits[place]
-    if (limit === undefined) throw new Error(`there is no limit at place ${place}`)
-    return judge(limit.quota, limit.table.read(key, now), now)
+  #charge(demands: readonly Demand[], verdicts: readonly Verdict[]): void {
+    let at = 0
+    for (const { place, key } of demands) {
+      const verdict = verdicts[at]
+      at += 1
+      if (verdict?.allowed) this.#at(place).table.write(key, verdict.tat)
+    }
   }
 
-  #refuses(place: number, verdict: Verdict | undefined): boolean {
-    return verdict?.allowed === false && this.#limits[place]?.mode === 'enforce'
+  #at(place: number): Counted {
+    const limit = this.#limits[place]
+    if (limit === undefined) throw new Error(`there is no limit at place ${place}`)
+    return limit
   }
 }
 

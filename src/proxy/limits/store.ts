@@ -33,6 +33,11 @@ export interface LimitStore {
    * @param now milliseconds on the monotonic clock
    */
   take(demands: readonly Demand[], now: number): Answer | Promise<Answer>
+  /**
+   * Makes it ready to be asked; to be awaited before the first request is let in. Resolves when it is, or when nobody is
+   * to wait for that any longer. Never rejects.
+   */
+  open(): Promise<void>
   /** How many keys of the limit at this place are remembered in this process. */
   size(place: number): number
   /** Gives up what it holds on to; requests that still come are answered somehow. */

@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream'
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import type { LimitConfig, RedisConfig } from '../../../src/config/schema.ts'
-import { openStore, type StoreDeps, type StoreSettings } from '../../../src/proxy/limits/open-store.ts'
+import { makeStore, type StoreDeps, type StoreSettings } from '../../../src/proxy/limits/make-store.ts'
 import type { Answer, Demand, LimitStore } from '../../../src/proxy/limits/store.ts'
 import type { StoreFailure } from '../../../src/proxy/observer.ts'
 import type { Clock } from '../../../src/secrets/clock.ts'
@@ -111,8 +111,9 @@ export async function open(
   deps: StoreDeps,
   former?: LimitStore,
 ): Promise<LimitStore> {
-  const store = await openStore({ limits: [limit()], onStoreFailure: 'local', ...settings }, deps, former)
+  const store = makeStore({ limits: [limit()], onStoreFailure: 'local', ...settings }, deps, former)
   t.teardown(() => store.close())
+  await store.open()
   return store
 }
 

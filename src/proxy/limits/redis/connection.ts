@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { RedisConfig } from '../../../config/schema.ts'
 import { isSecretPlace } from '../../../config/schema.ts'
-import type { Clock, Random, Timer } from '../../../secrets/clock.ts'
+import { type Clock, endsWithin, type Random, type Timer } from '../../../secrets/clock.ts'
 import type { SecretValues } from '../../../secrets/values.ts'
 import type { ProxyObserver } from '../../observer.ts'
 import { Batch } from './batch.ts'
@@ -20,6 +20,8 @@ export interface ConnectionDeps {
   readonly values: Pick<SecretValues, 'read' | 'watch'>
 }
 
+/** Milliseconds that the first attempt is waited for: without it, replicas that start count alone. */
+const openingPatience = 500
 /** Milliseconds until an attempt without an answer is given up, with its connection. */
 const attemptTimeout = 2_000
 /** The first wait between two attempts, in milliseconds, doubled for each until the longest; half of it is jitter. */
@@ -37,11 +39,12 @@ const steadyAfter = 10_000
 export class RedisConnection {
   readonly config: RedisConfig
   readonly #deps: ConnectionDeps
-  readonly #unwatch: () => void
   readonly #unsettled = new Set<Batch>()
   readonly #closing = new AbortController()
   readonly #probe: ReturnType<typeof probeOf>
   #users = 1
+  #opening: Promise<void> | undefined
+  #unwatch: () => void = () => {}
   #applies: OnStoreFailure
   #link: Link | undefined
   #gathering: Batch | undefined
@@ -57,17 +60,27 @@ export class RedisConnection {
     this.#applies = applies
     this.#probe = probeOf(config.prefix)
     this.#outage = new Outage(deps.log, deps.clock, true)
-    const { password } = config
-    // A password that was wrong or missing has changed: there is nothing to wait for.
-    this.#unwatch = isSecretPlace(password)
-      ? deps.values.watch(password, () => this.#tryNow())
-      : (): void => {}
-    this.#tryNow()
   }
 
-  /** Resolves when the first attempt has ended, well or not. */
-  get attempted(): Promise<void> {
-    return this.#attempt ?? Promise.resolve()
+  /**
+   * Connects, the first time that it is called. Resolves when that attempt has ended, well or not, or has taken longer
+   * than it is waited for. Not before the sidecar's own secrets are there: to ask without the password is in vain.
+   */
+  open(): Promise<void> {
+    this.#opening ??= this.#open()
+    return this.#opening
+  }
+
+  async #open(): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    const { log, clock, values } = this.#deps
+    // It begins now: that it was not asked before is no failure.
+    this.#outage = new Outage(log, clock, true)
+    const { password } = this.config
+    // A password that was wrong or missing has changed: there is nothing to wait for.
+    if (isSecretPlace(password)) this.#unwatch = values.watch(password, () => this.#tryNow())
+    this.#tryNow()
+    if (this.#attempt !== undefined) await endsWithin(clock, openingPatience, this.#attempt)
   }
 
   /** For another configuration, under which this applies. */
@@ -185,10 +198,10 @@ export class RedisConnection {
       late.abort()
       return new StoreError(unanswered)
     }
-    return await within(this.#deps.clock, attemptTimeout, this.#open(signal), giveUp)
+    return await within(this.#deps.clock, attemptTimeout, this.#openLink(signal), giveUp)
   }
 
-  async #open(signal: AbortSignal): Promise<Link> {
+  async #openLink(signal: AbortSignal): Promise<Link> {
     const { config } = this
     const credentials = await readCredentials(config, this.#deps.values)
     const link = await openLink({ config, credentials, signal, lost: () => this.#lose(link) })

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { isEqual } from '../../config/equal.ts'
-import type { ProxyConfig, RedisConfig } from '../../config/schema.ts'
-import { type Clock, endsWithin, type Random } from '../../secrets/clock.ts'
+import type { ProxyConfig } from '../../config/schema.ts'
+import type { Clock, Random } from '../../secrets/clock.ts'
 import type { SecretValues } from '../../secrets/values.ts'
 import type { ProxyObserver } from '../observer.ts'
 import { FallbackStore } from './fallback-store.ts'
@@ -22,21 +22,18 @@ export interface StoreDeps {
 
 export type StoreSettings = Pick<ProxyConfig, 'limits' | 'store' | 'onStoreFailure'>
 
-/** Milliseconds that the first connection to a Redis is waited for: without it, replicas that start count alone. */
-const openingPatience = 500
-
 /**
- * The store that a configuration wants. Whoever opened it closes it, each one once, also where it came from a former one:
- * the connection that both have ends with the last of them.
+ * The store that a configuration wants, not open yet. Whoever made it closes it, each one once, also where it came from
+ * a former one: the connection that both have ends with the last of them.
  *
  * @param former the one until now, not closed yet: what is owed to limits that stay is still owed, and the same Redis is
  * not connected to anew
  */
-export async function openStore(
+export function makeStore(
   { limits, store, onStoreFailure }: StoreSettings,
   deps: StoreDeps,
   former?: LimitStore,
-): Promise<LimitStore> {
+): LimitStore {
   const stored = storedLimits(limits)
   const local = new MemoryStore(stored, former instanceof FallbackStore ? former.local : memoryOf(former))
   if (store.kind === 'memory') return local
@@ -44,7 +41,7 @@ export async function openStore(
   const connection =
     kept !== undefined && isEqual(kept.config, store)
       ? kept.share(onStoreFailure)
-      : await connect(store, onStoreFailure, deps)
+      : new RedisConnection(store, onStoreFailure, { random: Math.random, ...deps })
   return new FallbackStore({
     limits: stored,
     redis: new RedisLimits(stored, connection),
@@ -54,14 +51,4 @@ export async function openStore(
 
 function memoryOf(former: LimitStore | undefined): MemoryStore | undefined {
   return former instanceof MemoryStore ? former : undefined
-}
-
-async function connect(
-  config: RedisConfig,
-  applies: StoreSettings['onStoreFailure'],
-  deps: StoreDeps,
-): Promise<RedisConnection> {
-  const connection = new RedisConnection(config, applies, { random: Math.random, ...deps })
-  await endsWithin(deps.clock, openingPatience, connection.attempted)
-  return connection
 }
