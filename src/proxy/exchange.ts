@@ -1,9 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { reset } from '../accepted-socket.ts'
 import type { CodedError, ErrorCode } from '../errors.ts'
 import { answerOf, type ProblemExtras } from '../problem.ts'
 import type { Clock, Timer } from '../secrets/clock.ts'
+import { Answer, type AnswerEvents } from './answer.ts'
 import type { Connections } from './connections.ts'
 import type { EarlyBytes } from './early-bytes.ts'
 import type { ProxyObserver } from './observer.ts'
@@ -21,6 +22,8 @@ export interface Answering {
   pause(): void
   /** The client takes more of it. */
   resume(): void
+  /** What it gave as the head cannot be sent. */
+  unfit(error: Error): void
   /** Nobody wants an answer any more. */
   abandon(reason: Error): void
 }
@@ -30,33 +33,16 @@ export interface Following {
   over(): void
 }
 
-/** The head of an answer that has not been sent yet, and the first of its body. */
-interface Head {
-  readonly status: number
-  readonly reason: string
-  readonly headers: string[]
-  first: Buffer | undefined
-}
-
 /** Status of a request whose client left, as nginx counts it. It is never sent. */
 const clientLeft = 499
 
 /** Milliseconds for which the rest of a body that nobody wants is read and thrown away. */
 const lingerTime = 2_000
 
-/** Bytes up to which a body goes out as one string with its head: cheaper than two buffers, and still the same bytes. */
-const smallBody = 8_192
-
-const nothing = Buffer.alloc(0)
-
 function ignore(): void {}
 
-function sendHead(exchange: Exchange): void {
-  exchange.sendHead()
-}
-
 /** One request and its answer, as the client sees them. Whoever answers says what. */
-export class Exchange {
+export class Exchange implements AnswerEvents {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly startedAt: number
@@ -69,7 +55,7 @@ export class Exchange {
   #extraHeaders: readonly string[] = []
   #answering: Answering | undefined
   #following: Following | undefined
-  #head: Head | undefined
+  readonly #answer: Answer
   #deadline: Timer | undefined
   #isDecided = false
   #isOver = false
@@ -89,6 +75,7 @@ export class Exchange {
   ) {
     this.request = request
     this.response = response
+    this.#answer = new Answer(response, this)
     this.#early = early
     this.#deps = deps
     this.startedAt = deps.clock.now()
@@ -155,7 +142,7 @@ export class Exchange {
     if (this.#isOver || this.#isDecided) return
     this.#isDecided = true
     this.errorCode = error.code
-    this.#head = undefined
+    this.#answer.takeBack()
     this.#answering?.abandon(error)
     if (this.hasAnswered) {
       this.#cut()
@@ -165,8 +152,9 @@ export class Exchange {
     // Nobody can tell whether a client that waits for 100 still sends its body: what comes next could be either that
     // or a request (RFC 9110, section 10.1.1). And a request that is no HTTP has no end that could be known.
     if (this.#awaitsContinue || error.status === 400 || this.#isLast()) headers.push('Connection', 'close')
-    const answer = answerOf(error, headers, extras)
-    this.response.writeHead(answer.status, answer.headers).end(answer.body)
+    const { status, headers: all, body } = answerOf(error, headers, extras)
+    // With its reason, as there may be one already that could not be sent.
+    this.response.writeHead(status, STATUS_CODES[status] ?? '', all).end(body)
   }
 
   /** The connection is closed: there is nobody to answer. */
@@ -197,46 +185,35 @@ export class Exchange {
     if (typeof this.response.writeInformation === 'function') this.response.writeInformation(status, headers)
   }
 
-  /**
-   * The head of the answer, names and values in turn. It is sent with what comes of the body in the same turn, or at its
-   * end: an event stream may say nothing for long.
-   */
+  /** The head of the answer, names and values in turn. */
   begin(status: number, reason: string, headers: string[]): void {
     headers.push(...this.#extraHeaders)
     if (this.#isLast()) headers.push('Connection', 'close')
-    this.#head = { status, reason, headers, first: undefined }
-    process.nextTick(sendHead, this)
+    this.#answer.begin(status, reason, headers)
   }
 
   /** @returns whether the client takes more */
   write(chunk: Buffer): boolean {
     this.bytesSent += chunk.length
     this.#deps.observer.sent(chunk.length)
-    const head = this.#head
-    if (head === undefined) return this.#write(chunk)
-    if (head.first === undefined) {
-      head.first = chunk
-      return true
-    }
-    this.sendHead()
-    return this.#write(chunk)
+    return this.#answer.write(chunk)
   }
 
   /** @param trailers names and values in turn; they can follow only what is sent in chunks */
-  end(trailers: string[]): void {
-    const head = this.#head
-    if (head === undefined || trailers.length > 0) {
-      this.sendHead()
-      if (trailers.length > 0) this.response.addTrailers(pairsOf(trailers))
-      this.response.end()
-      return
-    }
-    this.#head = undefined
-    this.response.writeHead(head.status, head.reason, head.headers)
-    const { first } = head
-    if (first === undefined) this.response.end()
-    else if (first.length > smallBody) this.response.end(first)
-    else this.response.end(first.toString('latin1'), 'latin1')
+  end(trailers: readonly string[]): void {
+    this.#answer.end(trailers)
+  }
+
+  full(): void {
+    this.#answering?.pause()
+  }
+
+  drained(): void {
+    this.#answering?.resume()
+  }
+
+  unfit(error: Error): void {
+    this.#answering?.unfit(error)
   }
 
   /** The client's connection is somebody else's from now on. */
@@ -247,23 +224,6 @@ export class Exchange {
     this.#early?.giveBack()
     this.#over(status)
     return socket
-  }
-
-  /** Sends the head, where that is still to be done, with what there is of the body. */
-  sendHead(): void {
-    const head = this.#head
-    if (head === undefined) return
-    this.#head = undefined
-    this.response.writeHead(head.status, head.reason, head.headers)
-    // Not by flushHeaders, which writes the head as UTF-8 and so spoils what is beyond ASCII in it.
-    if (head.first === undefined) this.response.write(nothing)
-    else if (!this.#write(head.first)) this.#answering?.pause()
-  }
-
-  #write(chunk: Buffer): boolean {
-    const takesMore = this.response.write(chunk)
-    if (!takesMore) this.response.once('drain', () => this.#answering?.resume())
-    return takesMore
   }
 
   /**
@@ -315,10 +275,4 @@ export class Exchange {
     this.#deps.connections.ended(this)
     this.#following?.over()
   }
-}
-
-function pairsOf(list: readonly string[]): [string, string][] {
-  const pairs: [string, string][] = []
-  for (let at = 0; at < list.length; at += 2) pairs.push([list[at] ?? '', list[at + 1] ?? ''])
-  return pairs
 }

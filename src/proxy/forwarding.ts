@@ -71,6 +71,10 @@ export class Forwarding implements Dispatcher.DispatchHandler, Answering {
     this.#controller?.resume()
   }
 
+  unfit(error: Error): void {
+    this.#failed('protocol', error)
+  }
+
   abandon(reason: Error): void {
     this.#controller?.abort(reason)
   }
