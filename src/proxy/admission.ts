@@ -10,7 +10,7 @@ const hostPattern = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::[0-
  * A `..` segment, however it is written: an application that resolves it, or a server that ignores what follows a
  * semicolon, would see another path than the limits.
  */
-const dotSegment = /(?:\/|\\|%2f|%5c)(?:\.|%2e){2}(?=$|\/|\\|%2f|%5c|;|%3b)/i
+const dotSegment = /(?:\/|\\|%2f|%5c)(?:\.|%2e){2}(?=$|[/\\;?#]|%2f|%5c|%3b|%3f|%23)/i
 
 /**
  * What Node's parser lets through and a proxy must not, since the application might read it otherwise (request

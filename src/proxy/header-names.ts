@@ -65,7 +65,8 @@ export function answerHeaderClass(name: string): HeaderClass {
 function classOfRequest(lower: string): HeaderClass {
   const name = lower.replaceAll('_', '-')
   const isPlain = name === lower
-  if (hopByHop.has(name)) return 'hop'
+  // `Proxy` is no header of anybody, but CGI-like applications find in HTTP_PROXY where to send their own requests.
+  if (hopByHop.has(name) || name === 'proxy' || name.startsWith('proxy-')) return 'hop'
   if (ours.has(name)) return 'ours'
   if (isSpecial(name)) return isPlain ? name : 'hop'
   if (name.startsWith('x-forwarded-')) return isPlain ? 'forwarded' : 'ours'

@@ -69,6 +69,9 @@ const refused = {
   'A dot segment with encoded dots': 'GET /a/%2E./b HTTP/1.1\r\nHost: a\r\n\r\n',
   'A dot segment after an encoded slash': 'GET /a%2f..%2fb HTTP/1.1\r\nHost: a\r\n\r\n',
   'A dot segment between backslashes': 'GET /a\\..\\b HTTP/1.1\r\nHost: a\r\n\r\n',
+  'A dot segment that was encoded twice': 'GET /a/%252e%252E/b HTTP/1.1\r\nHost: a\r\n\r\n',
+  'A dot segment whose encoding is encoded': 'GET /a/%25%32e.%25%32%66b HTTP/1.1\r\nHost: a\r\n\r\n',
+  'A dot segment before an encoded query': 'GET /a/..%3fb HTTP/1.1\r\nHost: a\r\n\r\n',
   'A dot segment before a semicolon': 'GET /a/..;/b HTTP/1.1\r\nHost: a\r\n\r\n',
 }
 
@@ -95,7 +98,7 @@ t.test('5. Headers for the next hop only are not forwarded', async (t) => {
   const answer = await exchange(
     t,
     port,
-    'GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Mine, close\r\nX-Mine: 1\r\nProxy-Authorization: Basic CANARY-proxy\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\nTrailer: X-T\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: a\r\nConnection: X-Mine, close\r\nX-Mine: 1\r\nProxy-Authorization: Basic CANARY-proxy\r\nProxy-Connection: keep-alive\r\nProxy: http://CANARY-proxy\r\nTE: trailers\r\nTrailer: X-T\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n\r\n',
   )
   const { names } = JSON.parse(answer.body) as Echo
   t.same(names.map((name) => name.toLowerCase()).sort(), [

@@ -35,7 +35,7 @@ for i = 1, #KEYS do
   local key, interval, kind = KEYS[i], tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i])
   local most = interval * tonumber(ARGV[3 * i - 1])
   if not tats[key] then
-    tats[key] = math.max(tonumber(held[i]) or 0, now)
+    tats[key] = math.max(tonumber(held[i]) or now, now)
     if tats[key] > now + most then owe(key, now + most) end
   end
   local ahead = tats[key] - now
