@@ -152,6 +152,7 @@ export class Exchange implements AnswerEvents {
     // Nobody can tell whether a client that waits for 100 still sends its body: what comes next could be either that
     // or a request (RFC 9110, section 10.1.1). And a request that is no HTTP has no end that could be known.
     if (this.#awaitsContinue || error.status === 400 || this.#isLast()) headers.push('Connection', 'close')
+    this.#closeLater()
     const { status, headers: all, body } = answerOf(error, headers, extras)
     // With its reason, as there may be one already that could not be sent.
     this.response.writeHead(status, STATUS_CODES[status] ?? '', all).end(body)
@@ -189,6 +190,7 @@ export class Exchange implements AnswerEvents {
   begin(status: number, reason: string, headers: string[]): void {
     headers.push(...this.#extraHeaders)
     if (this.#isLast()) headers.push('Connection', 'close')
+    this.#closeLater()
     this.#answer.begin(status, reason, headers)
   }
 
@@ -241,8 +243,10 @@ export class Exchange implements AnswerEvents {
     if (this.#isOver) return
     this.#over(this.response.statusCode)
     if (this.#early !== undefined) this.#hangUp(this.#early)
-    else if (this.#endsConnection) this.request.socket.destroySoon()
-    else if (!this.request.complete) this.#linger()
+    else {
+      if (!this.request.complete) this.#linger()
+      if (this.#endsConnection) this.request.socket.destroySoon()
+    }
   }
 
   #isLast(): boolean {
@@ -258,6 +262,23 @@ export class Exchange implements AnswerEvents {
     request.resume()
     const timer = this.#deps.clock.setTimer(() => request.socket.destroy(), lingerTime)
     request.once('end', () => timer.cancel())
+  }
+
+  /** Node closes the connection behind the last answer on it at once, whether the client still sends or not. */
+  #closeLater(): void {
+    const { request, response } = this
+    if (request.complete) return
+    // Before Node's own listener.
+    response.prependListener('finish', () => {
+      if (request.complete) return
+      const { socket } = request
+      const { destroySoon } = socket
+      socket.destroySoon = () => socket.end()
+      request.once('end', () => {
+        socket.destroySoon = destroySoon
+        if (socket.writableEnded) socket.destroySoon()
+      })
+    })
   }
 
   /** The same where the client may already speak the protocol that it did not get. */
