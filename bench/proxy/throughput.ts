@@ -42,7 +42,7 @@ interface Effort {
 }
 
 const quickly: Effort = { rounds: 1, seconds: 1, warmUpSeconds: 1 }
-const thoroughly: Effort = { rounds: 5, seconds: 4, warmUpSeconds: 2 }
+const thoroughly: Effort = { rounds: 5, seconds: 2, warmUpSeconds: 3 }
 
 async function measureAll(scene: Scene, subjects: readonly Subject[], effort: Effort): Promise<Case[]> {
   const script = await scene.write(
