@@ -17,8 +17,10 @@ export function problemsOf(issue: Issue, raw: Raw): Problem[] {
       return [atKey(path, issue.issues[0]?.message ?? 'another name', raw)]
     case 'invalid_value':
       return [atValue(path, alternatives(issue.values), raw, issue.values)]
-    case 'invalid_union':
-      return [ofUnion(issue, path, raw)]
+    case 'invalid_union': {
+      const meant = meantBy(issue, path, raw)
+      return meant?.flatMap((inner) => problemsOf(inner, raw)) ?? [ofUnion(issue, path, raw)]
+    }
     default:
       return [atValue(path, issue.message, raw)]
   }
@@ -56,6 +58,28 @@ function ofUnion(issue: Extract<Issue, { code: 'invalid_union' }>, path: Path, r
   // Without options it is no discriminated union: its own text names all alternatives.
   if (!('options' in issue) || issue.options === undefined) return atValue(path, issue.message, raw)
   return atValue(path, alternatives(issue.options), raw, issue.options)
+}
+
+/**
+ * Where a mapping stands and one alternative alone is a mapping, that is the one which was meant: what is wrong in it says
+ * more than the names of all alternatives.
+ */
+function meantBy(
+  issue: Extract<Issue, { code: 'invalid_union' }>,
+  path: Path,
+  raw: Raw,
+): Issue[] | undefined {
+  if (('options' in issue && issue.options !== undefined) || !isMapping(valueAt(raw.value, path)))
+    return undefined
+  const mappings = issue.errors.filter(
+    (errors) => !errors.some(({ code, path: at }) => code === 'invalid_type' && at.length === 0),
+  )
+  if (mappings.length !== 1) return undefined
+  return mappings[0]?.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))
+}
+
+function isMapping(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function gotText(value: unknown, path: Path, raw: Raw): string {

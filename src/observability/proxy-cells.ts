@@ -10,8 +10,6 @@ interface Gauges {
   readonly limitKeys: readonly { readonly limit: string; readonly keys: number }[]
 }
 
-const nothing: Gauges = { inFlight: 0, queueDepth: 0, limitKeys: [] }
-
 /** What is counted of the proxy. */
 export class ProxyCells {
   readonly requests = new RouteCells()
@@ -23,8 +21,7 @@ export class ProxyCells {
   upgrades = 0
   bytesReceived = 0
   bytesSent = 0
-  /** Takes a look. */
-  readGauges: () => Gauges = () => nothing
+  readonly #gauges = new Set<() => Gauges>()
 
   /**
    * @param reasons all ways in which the application can fail, to be shown as 0 before the first time
@@ -86,7 +83,25 @@ export class ProxyCells {
     this.storeErrors.increase(reason)
   }
 
-  gauges(read: () => Gauges): void {
-    this.readGauges = read
+  gauges(read: () => Gauges): () => void {
+    // A function of its own, so that each end takes its own away.
+    const look = (): Gauges => read()
+    this.#gauges.add(look)
+    return () => {
+      this.#gauges.delete(look)
+    }
+  }
+
+  /** What there is now, in all proxies together. */
+  readGauges(): Gauges {
+    const all = [...this.#gauges].map((look) => look())
+    const keys = new Map<string, number>()
+    for (const { limit, keys: more } of all.flatMap(({ limitKeys }) => limitKeys))
+      keys.set(limit, (keys.get(limit) ?? 0) + more)
+    return {
+      inFlight: all.reduce((sum, { inFlight }) => sum + inFlight, 0),
+      queueDepth: all.reduce((sum, { queueDepth }) => sum + queueDepth, 0),
+      limitKeys: [...keys].map(([limit, keys]) => ({ limit, keys })),
+    }
   }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { ProxyConfig } from '../config/schema.ts'
+import type { ErrorCode } from '../errors.ts'
 import { judge, quotaOf } from '../limits/gcra.ts'
 import type { Clock } from '../secrets/clock.ts'
 import { pathOf } from './admission.ts'
@@ -67,30 +68,47 @@ export class AccessLog {
   }
 
   /** The exchange is over, after so many milliseconds. */
-  write(exchange: Exchange, described: Described, durationMs: number): void {
-    if (this.#kind === 'none') return
-    const isError = exchange.errorCode !== undefined || exchange.status >= 500
-    if (this.#kind === 'errors' && !isError) return
-    const sample = isError ? this.#errors : this.#rest
-    const omitted = this.#kind === 'sampled' ? sample.take(this.#clock.now()) : 0
+  write(exchange: Exchange, { target, client, requestId }: Described, durationMs: number): void {
+    const { status, errorCode } = exchange
+    const omitted = this.#omitted(errorCode !== undefined || status >= 500)
     if (omitted === undefined) return
-    const { request, status, errorCode, bytesReceived, bytesSent } = exchange
-    const { address } = described.client
     this.#log.info(
       {
-        method: request.method,
-        ...(this.#hasPath ? { path: fit(pathOf(described.target)) } : {}),
+        method: exchange.request.method,
+        ...(this.#hasPath ? { path: fit(pathOf(target)) } : {}),
         status,
         ...(errorCode === undefined ? {} : { code: errorCode }),
         durationMs: Math.round(durationMs * 10) / 10,
-        received: bytesReceived,
-        sent: bytesSent,
-        ...(address === undefined ? {} : { client: address }),
-        requestId: described.requestId,
+        received: exchange.bytesReceived,
+        sent: exchange.bytesSent,
+        ...(client.address === undefined ? {} : { client: client.address }),
+        requestId,
         ...(omitted === 0 ? {} : { omitted }),
       },
       'proxied',
     )
+  }
+
+  /** What no exchange was made of, as it is no request that could be read. */
+  refused({ client, ...said }: { status: number; code: ErrorCode; client: string | undefined }): void {
+    const omitted = this.#omitted(true)
+    if (omitted === undefined) return
+    const further = { ...(client === undefined ? {} : { client }), ...(omitted === 0 ? {} : { omitted }) }
+    this.#log.info({ ...said, ...further }, 'proxied')
+  }
+
+  /** How many lines were left out before this one; undefined where this one is left out too. */
+  #omitted(isError: boolean): number | undefined {
+    switch (this.#kind) {
+      case 'none':
+        return undefined
+      case 'errors':
+        return isError ? 0 : undefined
+      case 'all':
+        return 0
+      case 'sampled':
+        return (isError ? this.#errors : this.#rest).take(this.#clock.now())
+    }
   }
 }
 

@@ -23,8 +23,11 @@ const smallBody = 8_192
 
 const nothing = Buffer.alloc(0)
 
-function sendHead(answer: Answer): void {
-  answer.flush()
+/** Answers that have begun in this turn of the event loop: one call at its end serves all of them. */
+const begun: Answer[] = []
+
+function flushAll(): void {
+  for (const answer of begun.splice(0)) answer.flush()
 }
 
 /** An answer that is given piece by piece, in as few writes as it can be. */
@@ -39,12 +42,12 @@ export class Answer {
   }
 
   /**
-   * The head, names and values in turn. It is sent with what comes of the body in the same turn, or at its end: an event
-   * stream may say nothing for long.
+   * The head, names and values in turn. It is sent with what comes of the body in the same turn of the event loop, or at
+   * its end: many applications send the two apart, and an event stream may say nothing for long.
    */
   begin(status: number, reason: string, headers: string[]): void {
     this.#head = { status, reason, headers, first: undefined }
-    process.nextTick(sendHead, this)
+    if (begun.push(this) === 1) setImmediate(flushAll)
   }
 
   /** @returns whether the client takes more */

@@ -93,9 +93,18 @@ export function plainAddress(text: string): string | undefined {
   if (isIPv4(text)) return text
   const bare = /^\[(.*)\](?::\d+)?$/.exec(text)?.[1] ?? text
   const [address = ''] = bare.split('%')
-  if (isIPv6(address)) return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
+  if (isIPv6(address)) return mappedAddress(address) ?? address
   const withoutPort = /^([\d.]+):\d+$/.exec(text)?.[1] ?? ''
   return isIPv4(withoutPort) ? withoutPort : undefined
+}
+
+/** The IPv4 address that is mapped into an IPv6 address (RFC 4291, section 2.5.5.2), however that is written. */
+function mappedAddress(address: string): string | undefined {
+  const written = /^\[::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(new URL(`http://[${address}]`).hostname)
+  if (written === null) return undefined
+  const [high, low] = [written[1], written[2]].map((part) => Number.parseInt(part ?? '', 16))
+  if (high === undefined || low === undefined) return undefined
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.')
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' {

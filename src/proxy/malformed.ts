@@ -1,32 +1,33 @@
 import type { Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { CodedError } from '../errors.ts'
 import { rawResponse } from '../problem.ts'
 import type { Exchange } from './exchange.ts'
 import { errorFor, type FailureReport } from './failure.ts'
 import { headersTimeout, maxHeaderSize } from './listening.ts'
-import type { ProxyObserver } from './observer.ts'
 
 /**
  * For what Node's parser refuses. It reads no further on this connection, which ends here, as soon as what came before
  * is answered.
  *
  * @param last the exchange that was begun last on the connection
+ * @param refused told where no exchange knows of it
  */
 export function malformed(
   error: Error & { code?: string },
-  socket: Duplex,
+  socket: Socket,
   last: Exchange | undefined,
-  observer: ProxyObserver,
+  refused: (error: CodedError) => void,
 ): void {
-  // A client that leaves, also in the middle of a request, has not said anything wrong.
-  if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || !socket.writable) {
+  // A client that leaves, also in the middle of a request, has not said anything wrong. Nor has one that said nothing: a
+  // load balancer that opens connections ahead would take what it is told for the answer to its first request.
+  const isSilent = error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && socket.bytesRead === 0
+  if (error.code === 'ECONNRESET' || error.code === 'HPE_INVALID_EOF_STATE' || isSilent || !socket.writable) {
     socket.destroy()
     return
   }
   const coded = parserError(error.code)
   if (last === undefined || (last.isOver && last.request.complete)) {
-    observer.answered({ method: '', status: coded.status, durationMs: 0 })
+    refused(coded)
     socket.end(rawResponse(coded, ['Sidekeep-Error', coded.code]), () => socket.destroy())
   } else if (last.isOver || last.request.complete) {
     // Broken is the rest of a body that nobody wanted, or a further request, while the ones before it still wait for

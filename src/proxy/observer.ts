@@ -19,8 +19,12 @@ export interface ProxyObserver {
   sent(bytes: number): void
   /** The store of the limits could not be asked. */
   storeFailed(event: { reason: StoreFailure }): void
-  /** Where to look at each scrape; replaces what was given before. */
-  gauges(read: () => ProxyGauges): void
+  /**
+   * Where else to look at each scrape: a proxy that is being left counts with the one in its place.
+   *
+   * @returns what ends it
+   */
+  gauges(read: () => ProxyGauges): () => void
 }
 
 /** What there is at this moment. */

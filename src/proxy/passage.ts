@@ -140,6 +140,12 @@ export class Passage implements Waiting, Following {
 
   #tooSlow(): void {
     if (this.#exchange.isDecided) return
+    const { request, bytesReceived } = this.#exchange
+    // The client is what was waited for, unless nobody takes what it sends.
+    if (bytesReceived > 0 && !request.complete && !request.isPaused()) {
+      this.#refuse(new CodedError('SIDEKEEP_REQUEST_INCOMPLETE', [this.#way.config.timeouts.request]))
+      return
+    }
     this.#deps.failures.add('request_timeout', new Error('the request took longer than timeouts.request'))
     this.#refuse(new CodedError('SIDEKEEP_UPSTREAM_TIMEOUT'))
   }

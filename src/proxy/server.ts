@@ -1,11 +1,13 @@
 import type { Server } from 'node:http'
 import type { ServerOptions as TlsOptions } from 'node:https'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import Fastify from 'fastify'
 import type { Logger } from 'pino'
 import { isEqual } from '../config/equal.ts'
 import type { ProxyConfig } from '../config/schema.ts'
+import type { CodedError } from '../errors.ts'
 import { handleInTurn } from '../pipelines.ts'
 import type { Clock } from '../secrets/clock.ts'
 import type { SecretValues } from '../secrets/values.ts'
@@ -82,7 +84,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
   const exchangeDeps = { clock, observer, connections }
   handleInTurn(server, (socket) => connections.last(socket)?.response)
   server.setTimeout(idleTimeout(config), (socket) => stalled(socket, connections.last(socket), failures))
-  observer.gauges(() => ({
+  const endGauges = observer.gauges(() => ({
     inFlight: connections.inFlight,
     queueDepth: concurrency.queueDepth,
     limitKeys: way.config.limits.map(({ name }, place) => ({ limit: name, keys: way.store.size(place) })),
@@ -101,12 +103,19 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
     connections.tunnel((closed) => new Tunnel(client, application, options, closed))
   }
 
+  function refused({ status, code }: CodedError, { remoteAddress }: Socket): void {
+    observer.answered({ method: '', status, durationMs: 0 })
+    accessLog.refused({ status, code, client: way.addresses.find(remoteAddress, undefined).address })
+  }
+
   // Fastify opens and closes it, as the other listeners; requests go past its router.
   const app: FastifyInstance = Fastify({
     logger: false,
     serverFactory: () => server,
     clientErrorHandler(error, socket) {
-      if (connections.isOpen(socket)) malformed(error, socket, connections.last(socket), observer)
+      if (connections.isOpen(socket)) {
+        malformed(error, socket, connections.last(socket), (refusal) => refused(refusal, socket))
+      }
       // A handshake of TLS has failed, or takes too long. Node leaves it to us to end the connection, and there is nobody
       // yet who could be answered.
       else socket.destroy()
@@ -123,6 +132,7 @@ export async function createProxy(proxyDeps: ProxyDeps): Promise<ProxyServer> {
       if (requests > 0)
         log.warn({ requests }, 'requests under way to the application were cut at the deadline')
       await app.close()
+      endGauges()
       await Promise.all([way.upstream, ...former].map((upstream) => upstream.connections.destroy()))
       await way.store.close()
     },

@@ -114,3 +114,53 @@ t.test('a rate beyond the largest burst has that burst', async (t) => {
   const { config: parsed } = await parse(config('limits: [{ name: a, rate: 10000000/s }]'))
   t.match(parsed.proxy?.limits, [{ rate: 10_000_000, burst: 1_000_000 }])
 })
+
+t.test('what is wrong in a mapping is told there, where one alternative alone is a mapping', async (t) => {
+  const limits = 'limits: [{ name: a, rate: 1/s }]'
+  t.match(await refused(config(`${limits}, store: { url: "redis://r", timout: 5ms }`)), [
+    /proxy\.store\.timout: .*got the unknown key "timout"/,
+  ])
+  t.match(await refused(config(`${limits}, store: { url: "redis://r", timeout: 10s }`)), [
+    /proxy\.store\.timeout: expected a duration from 1ms to 5s/,
+  ])
+  t.match(await refused(config('tls: { cert: { secret: shared/tls, feild: b }, key: /k }', named)), [
+    /proxy\.tls\.cert\.feild: .*got the unknown key "feild"/,
+  ])
+})
+
+t.test('the address of a store has a port that there is, and a cluster no database', async (t) => {
+  const limits = 'limits: [{ name: a, rate: 1/s }]'
+  for (const url of ['redis://r:0', 'redis://r:99999', 'redis://[:::::]'])
+    t.match(await refused(config(`${limits}, store: "${url}"`)), [
+      /proxy\.store: expected memory, or the address/,
+    ])
+  const cluster = (url: string): string => config(`${limits}, store: { url: "${url}", cluster: true }`)
+  t.ok(await parse(cluster('redis://r:6379')))
+  t.ok(await parse(cluster('redis://r/0')))
+  t.match(await refused(cluster('redis://r/3')), [/proxy\.store\.url: expected no number of a database/])
+})
+
+t.test('a proxy before itself is refused', async (t) => {
+  for (const upstream of ['http://127.0.0.1:8080', 'http://localhost:8080'])
+    t.match(await refused(config('exempt: []', '', upstream)), [
+      /proxy\.upstream: expected the application's address/,
+    ])
+  const everywhere = config('exempt: []', '', 'http://10.0.0.5:8080').replace(
+    '127.0.0.1:8080',
+    '0.0.0.0:8080',
+  )
+  t.ok(await parse(everywhere), 'the same port of another machine is another listener')
+})
+
+t.test('patterns that no request matches, and methods that nobody knows, are refused', async (t) => {
+  for (const path of ['/a?b', '/a#b', '/a/../b', '//a', '/a/..'])
+    t.match(
+      await refused(config(`exempt: ["${path}"]`)),
+      [/proxy\.exempt\[0\]: expected a path such as/],
+      path,
+    )
+  t.ok(await parse(config('exempt: ["/a..b", "/..c/*"]')))
+  t.match(await refused(config('limits: [{ name: a, rate: 1/s, match: { methods: [POTS] } }]')), [
+    /proxy\.limits\[0\]\.match\.methods\[0\]: expected .*got "POTS"/,
+  ])
+})

@@ -86,3 +86,17 @@ t.test('the proxy shows in the metrics from when there is one, with the limits t
   t.equal(metric(text, 'sidekeep_proxy_limited_total', { limit: 'one', mode: 'shadow' }), 0)
   t.equal(metric(text, 'sidekeep_proxy_limited_total', { limit: 'one', mode: 'enforce' }), undefined)
 })
+
+t.test('a proxy that is being left counts with the one in its place, until it is closed', async (t) => {
+  const cells = new ProxyCells([], [], [])
+  const look = (inFlight: number, keys: number) => () => ({
+    inFlight,
+    queueDepth: 1,
+    limitKeys: [{ limit: 'all', keys }],
+  })
+  const end = cells.gauges(look(2, 10))
+  cells.gauges(look(3, 5))
+  t.same(cells.readGauges(), { inFlight: 5, queueDepth: 2, limitKeys: [{ limit: 'all', keys: 15 }] })
+  end()
+  t.same(cells.readGauges(), { inFlight: 3, queueDepth: 1, limitKeys: [{ limit: 'all', keys: 5 }] })
+})

@@ -60,7 +60,7 @@ t.test('neither the query nor a header nor a cookie is ever in a line', async (t
   )
   await ask(t, started, '/../?CANARY-refused')
   await exchange(t, started.port, 'GET /CANARY-broken HTTP/1.1\r\nHost: a\r\nX: a\0\r\n\r\n')
-  t.equal(proxied(started).length, 2)
+  t.equal(proxied(started).length, 3)
   t.notMatch(started.lines.join(''), 'CANARY')
 })
 
@@ -142,4 +142,11 @@ t.test('what is logged changes with the configuration', async (t) => {
   await ask(t, started, '/200')
   t.equal(proxied(started).length, 1)
   t.notOk('path' in (proxied(started)[0] ?? {}), 'and paths are left out where they may hold secrets')
+})
+
+t.test('what is no request that could be read has a line too', async (t) => {
+  const started = await scene(t, 'errors')
+  await exchange(t, started.port, 'GET / HTTP/1.1\r\nHost: a\nCANARY-broken: a\r\n\r\n')
+  t.match(proxied(started), [{ status: 400, code: 'SIDEKEEP_BAD_REQUEST', client: '127.0.0.1' }])
+  t.notMatch(started.lines.join(''), 'CANARY')
 })

@@ -62,3 +62,8 @@ t.test('IPv6 clients are counted by /64, in whatever form their address is writt
   t.equal(addressKey('64:ff9b::192.0.2.1'), '64:ff9b:0:0::/64')
   t.equal(addressKey('192.0.2.1'), '192.0.2.1')
 })
+
+t.test('an IPv4 address that is mapped into IPv6 is the IPv4 address, however it is written', async (t) => {
+  for (const written of ['::ffff:192.0.2.1', '::FFFF:c000:201', '0:0:0:0:0:ffff:c000:0201'])
+    t.match(addresses.find(written, undefined), { address: '192.0.2.1', key: '192.0.2.1' }, written)
+})

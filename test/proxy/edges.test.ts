@@ -1,6 +1,8 @@
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import t from 'tap'
 import { upstreamFailures } from '../../src/proxy/observer.ts'
+import { settle } from '../support/virtual-clock.ts'
 import { startProxy } from './support/proxy.ts'
 import { connectTo, exchange, RawClient } from './support/raw-client.ts'
 import { socketPath } from './support/socket-path.ts'
@@ -9,17 +11,40 @@ import { startEcho, startRawUpstream } from './support/upstream.ts'
 t.test('a head that arrives too slowly is answered 408', async (t) => {
   const { origin } = await startEcho(t)
   const { port, proxy, observed } = await startProxy(t, { upstream: origin })
-  const connected = new Promise((resolve) => proxy.app.server.once('connection', resolve))
+  const connected = once(proxy.app.server, 'connection')
   const client = await connectTo(t, port)
+  const [socket] = (await connected) as [Socket]
   client.send('GET / HTTP/1.1\r\nHo')
+  while (socket.bytesRead === 0) await settle()
   // What Node does after 15 s, which a test need not wait for.
   const error = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
-  proxy.app.server.emit('clientError', error, await connected)
+  proxy.app.server.emit('clientError', error, socket)
   const answer = await client.response()
   t.equal(answer.status, 408)
   t.equal(answer.header('sidekeep-error'), 'SIDEKEEP_REQUEST_INCOMPLETE')
   t.equal(await client.ended, 'end')
   t.match(observed.answers, [{ status: 408 }])
+})
+
+t.test('a connection on which nothing was said is closed without a word', async (t) => {
+  const { origin } = await startEcho(t)
+  const { port, proxy, observed } = await startProxy(t, { upstream: origin })
+  const connected = new Promise((resolve) => proxy.app.server.once('connection', resolve))
+  const client = await connectTo(t, port)
+  const error = Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' })
+  proxy.app.server.emit('clientError', error, await connected)
+  await client.ended
+  t.equal(client.pending, '', 'a load balancer would take it for the answer to its first request')
+  t.same(observed.answers, [])
+})
+
+t.test('a head of an answer may be longer than that of a request', async (t) => {
+  const upstream = await startRawUpstream(t, (socket) =>
+    socket.write(`HTTP/1.1 200 OK\r\nX-Long: ${'x'.repeat(40_000)}\r\nContent-Length: 2\r\n\r\nok`),
+  )
+  const { port } = await startProxy(t, { upstream: upstream.origin })
+  const answer = await exchange(t, port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  t.equal(answer.header('x-long')?.length, 40_000)
 })
 
 t.test(

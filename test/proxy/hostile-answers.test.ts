@@ -41,7 +41,7 @@ for (const [name, answer] of Object.entries({
   'the status 000': 'HTTP/1.1 000 OK\r\nContent-Length: 2\r\n\r\nok',
   'the status 099': 'HTTP/1.1 099 OK\r\nContent-Length: 2\r\n\r\nok',
   'a status of four digits': 'HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nok',
-  'a head of 20 KB': `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(20_000)}\r\nContent-Length: 2\r\n\r\nok`,
+  'a head of 80 KB': `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(80_000)}\r\nContent-Length: 2\r\n\r\nok`,
 })) {
   t.test(`an answer with ${name} is 502, and the next request is answered`, async (t) => {
     let isSane = false

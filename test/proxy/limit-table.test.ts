@@ -7,7 +7,9 @@ const capacity = 100
 
 function limiterOf(rate: number, burst: number) {
   const quota = quotaOf(rate, burst)
-  const store = new MemoryStore([{ name: 'per-client', quota, mode: 'enforce', maxKeys: capacity }])
+  const store = new MemoryStore([
+    { name: 'per-client', by: 'client-ip', quota, mode: 'enforce', maxKeys: capacity },
+  ])
   return (key: string, now: number) => store.take([{ place: 0, key }], now)[0]?.allowed === true
 }
 

@@ -46,15 +46,18 @@ t.test('what is owed to a limit is owed to the same limit of the next configurat
   t.notOk(next.passes(), 'two of two are spent')
 })
 
-t.test('a limit with another rate, burst or name begins anew; its mode makes no difference', async (t) => {
-  const first = storeOf([limitOf()])
-  t.ok(first.passes())
-  for (const other of [{ rate: 2 }, { burst: 2 }, { name: 'other' }]) {
-    t.ok(storeOf([limitOf(other)], first.store).passes(), JSON.stringify(other))
-  }
-  const shadow = storeOf([limitOf({ mode: 'shadow' })], first.store)
-  t.notOk(storeOf([limitOf()], shadow.store).passes())
-})
+t.test(
+  'a limit with another rate, burst, name or key begins anew; its mode makes no difference',
+  async (t) => {
+    const first = storeOf([limitOf()])
+    t.ok(first.passes())
+    for (const other of [{ rate: 2 }, { burst: 2 }, { name: 'other' }, { key: [{ by: 'path' } as const] }]) {
+      t.ok(storeOf([limitOf(other)], first.store).passes(), JSON.stringify(other))
+    }
+    const shadow = storeOf([limitOf({ mode: 'shadow' })], first.store)
+    t.notOk(storeOf([limitOf()], shadow.store).passes())
+  },
+)
 
 t.test('a configuration that is prepared holds from its commit on, and not if it is given up', async (t) => {
   const [first, second] = [await application(t, 'first'), await application(t, 'second')]

@@ -183,3 +183,19 @@ t.test('a client that sends its head byte by byte is answered', async (t) => {
   }
   t.match(await client.response(), { status: 200, body: 'ok' })
 })
+
+t.test('an upload that takes longer than timeouts.request is 408: it was not the application', async (t) => {
+  const upstream = await startRawUpstream(t, () => {})
+  const { port, clock, observed } = await startProxy(t, {
+    upstream: upstream.origin,
+    timeouts: { request: 5_000 },
+  })
+  const client = await connectTo(t, port)
+  client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf ')
+  while (!upstream.received.endsWith('half ')) await settle()
+  await clock.advance(5_000)
+  const answer = await client.response()
+  t.equal(answer.status, 408)
+  t.equal(answer.header('sidekeep-error'), 'SIDEKEEP_REQUEST_INCOMPLETE')
+  t.same(observed.failures, [])
+})

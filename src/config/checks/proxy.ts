@@ -1,5 +1,6 @@
 /** What the options of the proxy mean for each other, and which secrets it needs. */
 import { atValue } from '../issues.ts'
+import { formatListen, isLoopback, overlaps, parseListen } from '../listen.ts'
 import { formatPath, type Path } from '../problems.ts'
 import type { Raw } from '../raw.ts'
 import { rulesOf } from '../rules.ts'
@@ -21,6 +22,8 @@ export function proxyFindings(config: Config, raw: Raw): Findings {
       ...tlsProblems({ path: ['proxy'], listen: proxy.listen, tls: proxy.tls }, raw),
       ...placeProblems(config, proxy, raw),
       ...limitProblems(proxy, raw),
+      ...clusterProblems(proxy, raw),
+      ...loopProblems(proxy, raw),
     ],
     warnings: [...idleWarnings(proxy, raw), ...keyWarnings(proxy), ...trustWarnings(proxy)],
   }
@@ -66,6 +69,26 @@ function limitProblems({ limits }: ProxyConfig, raw: Raw): Crossing[] {
     const expected = `another name than ${formatPath(earlier)}`
     return [{ problem: atValue(at, expected, raw), about: [at, earlier] }]
   })
+}
+
+/** A cluster has one database, whose number is 0. */
+function clusterProblems({ store }: ProxyConfig, raw: Raw): Crossing[] {
+  if (store.kind !== 'redis' || !store.cluster || /:\/\/[^/]*(?:\/0*)?$/.test(store.url)) return []
+  const at = ['proxy', 'store', 'url']
+  const expected = 'no number of a database, since a cluster has only one'
+  return [{ problem: atValue(at, expected, raw), about: [at, ['proxy', 'store', 'cluster']] }]
+}
+
+/** A proxy before itself would ask itself for ever. */
+function loopProblems({ listen, upstream }: ProxyConfig, raw: Raw): Crossing[] {
+  const place = upstream.startsWith('unix:') ? upstream : new URL(upstream).host
+  const parsed = parseListen(place.replace(/^localhost:/, '127.0.0.1:'))
+  // The same port of another machine is another listener, also where this one has all addresses of its own.
+  if ('error' in parsed || !overlaps(parsed, listen)) return []
+  if (!isLoopback(parsed) && formatListen(parsed) !== formatListen(listen)) return []
+  const at = ['proxy', 'upstream']
+  const expected = "the application's address, and not that of proxy.listen"
+  return [{ problem: atValue(at, expected, raw), about: [at, ['proxy', 'listen']] }]
 }
 
 /** Options that do nothing as the others are. */

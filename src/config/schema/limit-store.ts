@@ -9,7 +9,14 @@ const urlExpected =
 /** Credentials in a URL would be in every place that the URL is shown in. */
 const redisPattern = /^rediss?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:\/[0-9]{0,4})?$/
 
-const redisUrl = () => text(redisPattern, urlExpected)
+const redisUrl = () => text(redisPattern, urlExpected).check(z.refine(isReachable, { error: urlExpected }))
+
+/** A pattern lets some addresses through that are none. */
+function isReachable(written: string): boolean {
+  if (!URL.canParse(written)) return false
+  const { port } = new URL(written)
+  return port === '' || (Number(port) > 0 && Number(port) < 65_536)
+}
 
 const redis = section({
   url: option(redisUrl(), {

@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http'
 import * as z from 'zod/mini'
 import { count, rate, text } from './fields.ts'
 import { option, section } from './option.ts'
@@ -46,7 +47,8 @@ function writtenAs(key: LimitKey): string {
 export const pathExpected =
   'a path such as /healthz, or the beginning of one with a trailing *, such as /static/*'
 
-export const pathPattern = () => text(/^\/[^*]*\*?$/, pathExpected)
+/** What no path of a request has is in no pattern either: it would never match. */
+export const pathPattern = () => text(/^(?!.*(?:\/\/|\/\.\.(?:\/|$)))\/[^*?#]*\*?$/, pathExpected)
 
 const match = section({
   path: option(z.optional(pathPattern()), {
@@ -58,7 +60,9 @@ const match = section({
   methods: option(
     z.optional(
       z
-        .array(text(/^[A-Z-]+$/, 'a method in capitals'), { error: 'a list of methods' })
+        .array(z.enum(METHODS, { error: 'a method in capitals, such as GET or POST' }), {
+          error: 'a list of methods',
+        })
         .check(z.minLength(1, { error: 'at least one method' })),
     ),
     {

@@ -39,9 +39,10 @@ const storeRetryAfter = 1_000
 
 /** The limits of a configuration as a store wants them: in the same order. */
 export function storedLimits(limits: readonly LimitConfig[]): StoredLimit[] {
-  return limits.map(({ name, mode, rate, burst, maxKeys }) => ({
+  return limits.map(({ name, mode, key, rate, burst, maxKeys }) => ({
     name,
     mode,
+    by: key.map((part) => ('name' in part ? `${part.by}:${part.name}` : part.by)).join(),
     quota: quotaOf(rate, burst),
     maxKeys,
   }))

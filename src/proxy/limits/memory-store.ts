@@ -10,7 +10,7 @@ interface Counted extends StoredLimit {
 export class MemoryStore implements LimitStore {
   readonly #limits: readonly Counted[]
 
-  /** @param former the store until now: what is owed to a limit that keeps its name, rate and burst is still owed */
+  /** @param former the store until now: what is owed to a limit that keeps its name, key, rate and burst is still owed */
   constructor(limits: readonly StoredLimit[], former?: MemoryStore) {
     const kept = former === undefined ? [] : former.#limits
     this.#limits = limits.map((limit) => ({
@@ -73,6 +73,7 @@ export class MemoryStore implements LimitStore {
 function isSame(a: StoredLimit, b: StoredLimit): boolean {
   return (
     a.name === b.name &&
+    a.by === b.by &&
     a.maxKeys === b.maxKeys &&
     a.quota.burst === b.quota.burst &&
     a.quota.interval === b.quota.interval

@@ -4,6 +4,8 @@ import type { Quota, Verdict } from '../../limits/gcra.ts'
 export interface StoredLimit {
   readonly name: string
   readonly quota: Quota
+  /** What tells its keys apart, as the configuration writes it: other keys owe nothing. */
+  readonly by: string
   /** `shadow`: what it says refuses nobody. */
   readonly mode: 'enforce' | 'shadow'
   /** How many keys that owe something are remembered in this process. */

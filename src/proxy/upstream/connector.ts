@@ -6,8 +6,8 @@ export interface TlsConnectorOptions {
   readonly host: string
   /** What the certificate must be for; undefined: the host itself. */
   readonly serverName: string | undefined
-  /** PEM; undefined: the authorities that Node trusts. */
-  readonly ca: string | undefined
+  /** Reads PEM, anew for each connection, as the file may be replaced; undefined: the authorities that Node trusts. */
+  readonly ca: (() => Promise<string>) | undefined
   /** Milliseconds, the handshake included. */
   readonly timeout: number
 }
@@ -25,10 +25,13 @@ export function tlsConnector({
     host,
     ALPNProtocols: ['http/1.1'],
     ...(name === undefined ? {} : { servername: name }),
-    ...(ca === undefined ? {} : { ca }),
   }
-  return ({ port }, callback) => {
-    const socket = connect({ ...options, port: Number(port || 443) })
+  const open = (port: string, authorities: string | undefined, callback: buildConnector.Callback): void => {
+    const socket = connect({
+      ...options,
+      port: Number(port || 443),
+      ...(authorities === undefined ? {} : { ca: authorities }),
+    })
     const timer = setTimeout(() => {
       const message = `connecting took longer than ${timeout} ms`
       socket.destroy(Object.assign(new Error(message), { code: 'UND_ERR_CONNECT_TIMEOUT' }))
@@ -43,5 +46,13 @@ export function tlsConnector({
       socket.off('error', failed)
       callback(null, socket)
     })
+  }
+  return ({ port }, callback) => {
+    if (ca === undefined) open(port, undefined, callback)
+    else
+      ca().then(
+        (authorities) => open(port, authorities, callback),
+        (error: Error) => callback(error, null),
+      )
   }
 }

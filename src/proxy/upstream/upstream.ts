@@ -1,6 +1,9 @@
+import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { buildConnector, Client } from 'undici'
 import type { ProxyConfig } from '../../config/schema.ts'
+import type { StringSource } from '../../config/source.ts'
+import { CodedError } from '../../errors.ts'
 import type { Clock } from '../../secrets/clock.ts'
 import { UpstreamConnections } from './connections.ts'
 import { tlsConnector } from './connector.ts'
@@ -20,10 +23,13 @@ export interface Upstream {
 
 export type UpstreamSettings = Pick<ProxyConfig, 'upstream' | 'upstreamTls' | 'timeouts'>
 
+/** Bytes of an answer's head. Undici's own default is Node's, 16 KiB, which some applications' cookies and policies pass. */
+const maxAnswerHead = 65_536
+
 /**
  * Opens no connection: that is done when a request wants one.
  *
- * @throws SIDEKEEP_CREDENTIAL_UNREADABLE for a file of authorities
+ * @throws SIDEKEEP_CREDENTIAL_UNREADABLE for authorities that cannot be read, or are none
  */
 export async function openUpstream(
   { upstream, upstreamTls, timeouts }: UpstreamSettings,
@@ -33,9 +39,10 @@ export async function openUpstream(
   const origin = new URL(isSocket ? 'http://localhost' : upstream)
   const host = origin.hostname.replace(/^\[(.*)\]$/, '$1')
   const { serverName } = upstreamTls
+  const ca = upstreamTls.ca && (await authoritiesOf(upstreamTls.ca))
   const connect =
     origin.protocol === 'https:'
-      ? tlsConnector({ host, serverName, ca: await upstreamTls.ca?.read(), timeout: timeouts.connect })
+      ? tlsConnector({ host, serverName, ca, timeout: timeouts.connect })
       : buildConnector({
           timeout: timeouts.connect,
           allowH2: false,
@@ -47,10 +54,23 @@ export async function openUpstream(
       pipelining: 1,
       allowH2: false,
       strictContentLength: true,
+      maxHeaderSize: maxAnswerHead,
       headersTimeout: timeouts.headers,
       bodyTimeout: timeouts.idle,
     })
   const life = isSocket || isIP(host) !== 0 ? undefined : connectionLife
   const connections = new UpstreamConnections({ makeClient, connect, now: () => clock.now(), life })
   return { connections, servername: serverName ?? host }
+}
+
+/** What reads them for each connection, once it is known that there are some. */
+async function authoritiesOf(source: StringSource): Promise<() => Promise<string>> {
+  const pem = await source.read()
+  try {
+    new X509Certificate(pem)
+  } catch (cause) {
+    const what = `${source.describe()} (proxy.upstreamTls.ca) holds no certificate. It wants PEM: -----BEGIN CERTIFICATE-----.`
+    throw new CodedError('SIDEKEEP_CREDENTIAL_UNREADABLE', [what], { cause })
+  }
+  return () => source.read()
 }

@@ -59,8 +59,9 @@ export class Observed implements ProxyObserver {
     this.storeFailures.push(reason)
   }
 
-  gauges(read: () => ProxyGauges): void {
+  gauges(read: () => ProxyGauges): () => void {
     this.readGauges = read
+    return () => {}
   }
 
   /** Resolves once `count` requests are over. */
