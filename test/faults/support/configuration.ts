@@ -76,6 +76,8 @@ export function configurationOf(
 
 const furtherOutputs = {
   ops: { listen: '127.0.0.1:0' },
+  // Nobody leads clients here, and time stands still while it stops.
+  shutdown: { notice: '0s' },
   // Nobody listens there: what the proxy says by itself is what is looked at.
   proxy: {
     listen: '127.0.0.1:0',
