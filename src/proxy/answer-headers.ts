@@ -83,7 +83,7 @@ function without(headers: readonly string[], nominated: ReadonlySet<string>): st
 
 /**
  * The parts of a head as text, byte for byte. Where all lie in one buffer, as nearly always, that is decoded once: each by
- * itself would cost four times as much.
+ * itself would cost nearly three times as much.
  */
 function textsOf(raw: readonly (Buffer | string)[]): string[] {
   const [first, last] = [raw[0], raw.at(-1)]
