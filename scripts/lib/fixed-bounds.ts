@@ -210,7 +210,7 @@ export const fixedBounds: readonly FixedBound[] = [
     of: 'what is read of an answer that is an error',
     bound: '64 KiB',
     beyond: 'the connection is closed',
-    file: 'src/providers/http/exchange.ts',
+    file: 'src/providers/shared/http/exchange.ts',
     constant: 'discardable = 64 * 1024',
   },
   {

@@ -54,8 +54,28 @@ export type CallLimits = Pick<ProviderConfig, 'maxCallsPerSecond' | 'maxConcurre
 export type HttpProviderConfig = Backend<'http'> & Pick<CallLimits, 'maxConcurrentCalls'>
 export type FileProviderConfig = Backend<'file'>
 export type EnvProviderConfig = Backend<'env'>
+export type VaultProviderConfig = Backend<'vault'> & Pick<CallLimits, 'maxConcurrentCalls'>
+export type AwsSecretsManagerConfig = Backend<'aws-secrets-manager'> & Pick<CallLimits, 'maxConcurrentCalls'>
+export type AwsParameterStoreConfig = Backend<'aws-parameter-store'> & Pick<CallLimits, 'maxConcurrentCalls'>
+export type KubernetesProviderConfig = Backend<'kubernetes'> & Pick<CallLimits, 'maxConcurrentCalls'>
+export type GoogleSecretManagerConfig = Backend<'google-secret-manager'> &
+  Pick<CallLimits, 'maxConcurrentCalls'>
+export type AzureKeyVaultConfig = Backend<'azure-key-vault'> & Pick<CallLimits, 'maxConcurrentCalls'>
+export type OnepasswordConnectConfig = Backend<'onepassword-connect'> & Pick<CallLimits, 'maxConcurrentCalls'>
+export type ExecProviderConfig = Backend<'exec'>
 /** What a backend itself is built with. */
-export type BackendConfig = HttpProviderConfig | FileProviderConfig | EnvProviderConfig
+export type BackendConfig =
+  | HttpProviderConfig
+  | FileProviderConfig
+  | EnvProviderConfig
+  | VaultProviderConfig
+  | AwsSecretsManagerConfig
+  | AwsParameterStoreConfig
+  | KubernetesProviderConfig
+  | GoogleSecretManagerConfig
+  | AzureKeyVaultConfig
+  | OnepasswordConnectConfig
+  | ExecProviderConfig
 export type AuditConfig = z.output<typeof audit>
 export type ProxyConfig = z.output<typeof proxy>
 

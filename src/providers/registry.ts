@@ -13,5 +13,21 @@ export async function createProvider(config: BackendConfig, context: ProviderCon
       return (await import('./file/provider.ts')).createFileProvider(config, context)
     case 'env':
       return (await import('./env.ts')).createEnvProvider(config, context)
+    case 'vault':
+      return (await import('./vault/provider.ts')).createVaultProvider(config, context)
+    case 'aws-secrets-manager':
+      return (await import('./aws/secrets-manager.ts')).createAwsSecretsManager(config, context)
+    case 'aws-parameter-store':
+      return (await import('./aws/parameter-store.ts')).createAwsParameterStore(config, context)
+    case 'kubernetes':
+      return (await import('./kubernetes/provider.ts')).createKubernetesProvider(config, context)
+    case 'google-secret-manager':
+      return (await import('./google/provider.ts')).createGoogleSecretManager(config, context)
+    case 'azure-key-vault':
+      return (await import('./azure/provider.ts')).createAzureKeyVault(config, context)
+    case 'onepassword-connect':
+      return (await import('./onepassword/provider.ts')).createOnepasswordConnect(config, context)
+    case 'exec':
+      return (await import('./exec/provider.ts')).createExecProvider(config, context)
   }
 }

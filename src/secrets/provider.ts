@@ -13,8 +13,15 @@ export interface Provider {
   /**
    * Fetches the current version of each key. One call may serve many keys; the answer has an entry for each key asked
    * for. Rejects with a ProviderError only when nothing could be fetched.
+   *
+   * @param held the provider's own version of those keys whose value is held and would do if it is current still: they
+   * alone may be answered with `Unchanged`, where finding out is cheaper than fetching
    */
-  fetch(keys: readonly string[], signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>>
+  fetch(
+    keys: readonly string[],
+    signal: AbortSignal,
+    held?: HeldVersions,
+  ): Promise<Map<string, Fetched | Unchanged | ProviderError>>
   /**
    * Everything the backend holds, in one call. A provider has it where one call costs the same whatever it is asked
    * for (a list endpoint, a directory): then one call refreshes all secrets of the provider and discovers those of its
@@ -22,6 +29,15 @@ export interface Provider {
    * Rejects with a ProviderError when nothing could be fetched.
    */
   fetchAll?(signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>>
+  /**
+   * The keys there are, without their values: where the backend can list, and values have to be asked for. Patterns of
+   * the configuration are discovered with it. A key more than they cover does no harm; one that is left out is not found
+   * until somebody asks for it.
+   *
+   * @param patterns keys with one `*`: what is wanted, for a backend that can narrow its list
+   * Rejects with a ProviderError where the list could not be had as a whole.
+   */
+  listKeys?(patterns: readonly string[], signal: AbortSignal): Promise<readonly string[]>
   /**
    * Makes a renewable lease last longer without bringing another value.
    *
@@ -36,6 +52,16 @@ export interface Provider {
   watch?(changed: (key?: string) => void, signal: AbortSignal): Promise<void>
   /** Releases connections and watches. Called once, after the last fetch. */
   close?(): Promise<void>
+}
+
+/** By key, the versions that are held. */
+export type HeldVersions = ReadonlyMap<string, string>
+
+/** The backend still has the version that is held: the value is as good as fetched. */
+export interface Unchanged {
+  readonly unchanged: true
+  /** As in `Fetched`. */
+  readonly ttlMs?: number
 }
 
 /** What a provider brings for one key. */
@@ -57,6 +83,11 @@ export interface Lease {
   /** In milliseconds. */
   readonly durationMs: number
   readonly renewable: boolean
+  /**
+   * After how long another is to be fetched, in milliseconds, where it cannot be renewed: less than `durationMs`. Late in
+   * the lease where it is absent.
+   */
+  readonly replaceAfterMs?: number
 }
 
 /** What went wrong, in the four ways that call for different behaviour (`design.md`, What each state does). */

@@ -67,7 +67,8 @@ export class Source {
       clock,
       calls: this.#calls,
       batchSize: Math.max(1, provider.batchSize ?? 1),
-      fetch: async (keys, signal) => await provider.fetch(keys, signal),
+      // Nothing is said to be held, so nothing is answered with `Unchanged`.
+      fetch: async (keys, signal) => (await provider.fetch(keys, signal)) as Map<string, Brought>,
     })
   }
 

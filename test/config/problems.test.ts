@@ -37,12 +37,18 @@ t.test('an option that is missing is told at what it is missing from', async (t)
 })
 
 t.test('an unknown type of provider is told with the known ones', async (t) => {
+  const kinds = [
+    ...['http', 'file', 'env', 'vault', 'aws-secrets-manager', 'aws-parameter-store', 'kubernetes'],
+    ...['google-secret-manager', 'azure-key-vault', 'onepassword-connect', 'exec'],
+  ]
+    .map((kind) => `"${kind}"`)
+    .join(', ')
   const lines = await refused(
     'providers: { a: { type: htp }, b: { url: x }, c: 3 }\nsecrets: { x: { provider: a } }',
   )
   t.strictSame(lines, [
-    ':1:25 providers.a.type: expected one of "http", "file", "env", got "htp"; did you mean "http"?',
-    ':1:32 providers.b.type: expected one of "http", "file", "env", got nothing',
+    `:1:25 providers.a.type: expected one of ${kinds}, got "htp"; did you mean "http"?`,
+    `:1:32 providers.b.type: expected one of ${kinds}, got nothing`,
     ':1:50 providers.c: expected a mapping with the key type, got 3',
   ])
 })

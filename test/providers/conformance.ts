@@ -9,9 +9,13 @@ import {
   ProviderError,
   type ProviderErrorKind,
   type ProviderErrorReason,
+  type Unchanged,
 } from '../../src/secrets/provider.ts'
 
 export type Secrets = ReadonlyMap<string, Buffer>
+
+/** What a fetch brings for a key. */
+export type Brought = Fetched | Unchanged | ProviderError
 
 interface Expected {
   readonly kind: ProviderErrorKind
@@ -135,7 +139,7 @@ function answers(t: Test, harness: Harness): void {
   t.test('values are handed out afresh, so that whoever has them may overwrite them', async (t) => {
     const provider = await harness.serve(t, texts({ key: 'CANARY-value' }))
     const first = (await provider.fetch(['key'], signal())).get('key')
-    if (first === undefined || first instanceof ProviderError) throw new Error('nothing was fetched')
+    if (first === undefined || !('value' in first)) throw new Error('nothing was fetched')
     first.value.wipe()
     t.equal(text((await provider.fetch(['key'], signal())).get('key')), 'CANARY-value')
   })
@@ -213,9 +217,7 @@ async function everyFailure(provider: Provider, given = signal()): Promise<Provi
 }
 
 /** The error that a fetch of the one key `key` rejects with, or brings for it. */
-export async function failureOf(
-  fetching: Promise<Map<string, Fetched | ProviderError>>,
-): Promise<ProviderError> {
+export async function failureOf(fetching: Promise<Map<string, Brought>>): Promise<ProviderError> {
   const outcome: unknown = await fetching.then(
     (result) => result.get('key'),
     (error: unknown) => error,
@@ -236,11 +238,11 @@ export function leaksNothing(t: Test, printed: unknown): void {
 }
 
 /** A value's bytes; undefined for an error or nothing. */
-export function bytes(entry: Fetched | ProviderError | undefined): Buffer | undefined {
-  return entry === undefined || entry instanceof ProviderError ? undefined : entry.value.reveal()
+export function bytes(entry: Brought | undefined): Buffer | undefined {
+  return entry !== undefined && 'value' in entry ? entry.value.reveal() : undefined
 }
 
-export function text(entry: Fetched | ProviderError | undefined): string | undefined {
+export function text(entry: Brought | undefined): string | undefined {
   return bytes(entry)?.toString('utf8')
 }
 

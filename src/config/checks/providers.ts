@@ -2,8 +2,8 @@
 import { isLoopbackAddress } from '../listen.ts'
 import { formatPath } from '../problems.ts'
 import { keyPlaceholder } from '../schema/url.ts'
-import type { Config, HttpProviderConfig } from '../schema.ts'
-import type { StringSource } from '../source.ts'
+import type { Config, ProviderConfig } from '../schema.ts'
+import { StringSource } from '../source.ts'
 
 export function providerWarnings(config: Config): string[] {
   return [...useWarnings(config), ...variableWarnings(config)]
@@ -15,14 +15,19 @@ function useWarnings(config: Config): string[] {
   for (const [name, provider] of Object.entries(config.providers)) {
     const path = formatPath(['providers', name])
     if (!used.has(name)) warnings.push(`${path} is used by no rule of secrets.`)
-    if (provider.type === 'http' && isPlainRemote(provider)) {
-      warnings.push(
-        `${path}.url is plain http to another host: secrets${provider.token ? ' and the token' : ''} travel unencrypted.`,
-      )
-    }
+    warnings.push(...plainWarnings(path, provider))
   }
   if (used.size === 0) warnings.push('secrets names no secret: there is nothing to serve.')
   return warnings
+}
+
+function plainWarnings(path: string, provider: ProviderConfig): string[] {
+  const credential = 'token' in provider && provider.token === undefined ? '' : ' and the token'
+  return ['url', 'endpoint'].flatMap((option) => {
+    const url = new Map<string, unknown>(Object.entries(provider)).get(option)
+    if (typeof url !== 'string' || !isPlainRemote(url)) return []
+    return [`${path}.${option} is plain http to another host: secrets${credential} travel unencrypted.`]
+  })
 }
 
 /**
@@ -30,30 +35,27 @@ function useWarnings(config: Config): string[] {
  * also checked where the variables of the pod are not.
  */
 function variableWarnings(config: Config): string[] {
-  return Object.entries(config.providers).flatMap(([name, provider]) => {
-    if (provider.type !== 'http') return []
-    const { token, ca, headers = {} } = provider
-    const sources: [string[], StringSource | undefined][] = [
-      [['token'], token],
-      [['ca'], ca],
-      ...Object.entries(headers).map(([header, source]): [string[], StringSource] => [
-        ['headers', header],
-        source,
-      ]),
-    ]
-    return sources.flatMap(([option, source]) => {
-      const variable = source?.unsetVariable
-      if (variable === undefined) return []
-      const path = formatPath(['providers', name, ...option])
-      return [
-        `${path} is to come from the variable ${variable}, which is not set: no call to the provider can succeed.`,
-      ]
-    })
-  })
+  return Object.entries(config.providers).flatMap(([name, provider]) =>
+    [...sourcesIn(provider, ['providers', name])].flatMap(([path, { unsetVariable: variable }]) =>
+      variable === undefined
+        ? []
+        : [
+            `${formatPath(path)} is to come from the variable ${variable}, which is not set: no call to the provider can succeed.`,
+          ],
+    ),
+  )
 }
 
-function isPlainRemote(provider: HttpProviderConfig): boolean {
-  const url = new URL(provider.url.replace(keyPlaceholder, 'key'))
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  return url.protocol === 'http:' && host !== 'localhost' && !isLoopbackAddress(host)
+/** The string sources among the options, however deep. */
+function* sourcesIn(value: unknown, path: readonly string[]): Generator<[string[], StringSource]> {
+  if (value instanceof StringSource) yield [[...path], value]
+  else if (typeof value === 'object' && value !== null) {
+    for (const [name, part] of Object.entries(value)) yield* sourcesIn(part, [...path, name])
+  }
+}
+
+function isPlainRemote(url: string): boolean {
+  const { hostname, protocol } = new URL(url.replace(keyPlaceholder, 'key'))
+  const host = hostname.replace(/^\[(.*)\]$/, '$1')
+  return protocol === 'http:' && host !== 'localhost' && !isLoopbackAddress(host)
 }

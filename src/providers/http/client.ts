@@ -2,13 +2,13 @@ import type { HttpProviderConfig } from '../../config/schema.ts'
 import type { StringSource } from '../../config/source.ts'
 import { CodedError } from '../../errors.ts'
 import { type ProviderContext, ProviderError, type ProviderErrorReason } from '../../secrets/provider.ts'
+import { Connection, type Lease, UnusableMaterial } from '../shared/http/connection.ts'
+import { withDeadline } from '../shared/http/deadline.ts'
+import { type Answer, exchange } from '../shared/http/exchange.ts'
+import { transportFailure } from '../shared/http/failure.ts'
 import { Malformed } from '../shared/malformed.ts'
 import { shown } from './address.ts'
 import { Conditional, type Remembered } from './conditional.ts'
-import { Connection, type Lease, UnusableAuthority } from './connection.ts'
-import { withDeadline } from './deadline.ts'
-import { type Answer, exchange } from './exchange.ts'
-import { transportFailure } from './failure.ts'
 import { isRedirect, nextHop } from './redirect.ts'
 import { statusFailure } from './status.ts'
 
@@ -143,9 +143,9 @@ export class HttpClient {
     const { ca } = this.#config
     const pem = ca === undefined ? undefined : await this.#read(ca, 'ca', place)
     try {
-      return this.#connection.lease(pem)
+      return this.#connection.lease({ ca: pem })
     } catch (error) {
-      if (!(error instanceof UnusableAuthority)) throw transportFailure(place, error)
+      if (!(error instanceof UnusableMaterial)) throw transportFailure(place, error)
       const words = `ca, from ${ca?.describe()}, is not usable: ${error.message}.`
       throw new ProviderError('unavailable', 'credential', `${place}: ${words}`)
     }

@@ -1,5 +1,5 @@
 import { ProviderError } from '../../secrets/provider.ts'
-import type { Answer } from './exchange.ts'
+import type { Answer } from '../shared/http/exchange.ts'
 
 /** More is a misconfiguration or a loop. */
 const maxRedirects = 3

@@ -1,7 +1,7 @@
 import { ProviderError, type ProviderErrorKind, type ProviderErrorReason } from '../../secrets/provider.ts'
+import type { Answer } from '../shared/http/exchange.ts'
+import { retryAfterMs } from '../shared/http/retry-after.ts'
 import { notFound } from '../shared/narrow.ts'
-import type { Answer } from './exchange.ts'
-import { retryAfterMs } from './retry-after.ts'
 
 /** Which request an answer belongs to. */
 export interface Asked {

@@ -1,10 +1,10 @@
 import t, { type Test } from 'tap'
-import type { Fetched, ProviderError } from '../../../src/secrets/provider.ts'
+
 import { answer, startBackend } from '../../support/backend.ts'
-import { failureOf, leaksNothing, signal, text } from '../conformance.ts'
+import { type Brought, failureOf, leaksNothing, signal, text } from '../conformance.ts'
 import { httpProvider } from './support.ts'
 
-type Entries = Map<string, Fetched | ProviderError>
+type Entries = Map<string, Brought>
 
 /** What the provider makes of this answer to a list. */
 async function list(t: Test, body: string | Buffer): Promise<Entries> {

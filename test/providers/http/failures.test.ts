@@ -1,5 +1,5 @@
 import t from 'tap'
-import { retryAfterMs } from '../../../src/providers/http/retry-after.ts'
+import { retryAfterMs } from '../../../src/providers/shared/http/retry-after.ts'
 import { answer, faults, type Handler, startBackend } from '../../support/backend.ts'
 import { failureOf, leaksNothing, signal, text } from '../conformance.ts'
 import { httpProvider } from './support.ts'

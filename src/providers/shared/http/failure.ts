@@ -1,7 +1,8 @@
-import { ProviderError, type ProviderErrorReason } from '../../secrets/provider.ts'
+import { ProviderError, type ProviderErrorReason } from '../../../secrets/provider.ts'
 
 interface Meaning {
   readonly reason: ProviderErrorReason
+  /** `{option}` stands for the option that names the backend's address. */
   readonly words: string
 }
 
@@ -11,12 +12,12 @@ const meanings: readonly (readonly [RegExp, Meaning])[] = [
     /^(ENOTFOUND|EAI_)/,
     {
       reason: 'dns',
-      words: 'the host name cannot be resolved. Check the name in url and the DNS of this pod',
+      words: 'the host name cannot be resolved. Check the name in {option} and the DNS of this pod',
     },
   ],
   [
     /^(ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|EADDRNOTAVAIL|EHOSTDOWN|ENETDOWN)$/,
-    { reason: 'refused', words: 'no connection. Check that the backend is running and the port in url' },
+    { reason: 'refused', words: 'no connection. Check that the backend is running and the port in {option}' },
   ],
   [
     /^CERT_HAS_EXPIRED$/,
@@ -26,7 +27,8 @@ const meanings: readonly (readonly [RegExp, Meaning])[] = [
     /^ERR_TLS_CERT_ALTNAME_INVALID$/,
     {
       reason: 'tls',
-      words: "the server's certificate is for another name. Use a host in url that the certificate names",
+      words:
+        "the server's certificate is for another name. Use a host in {option} that the certificate names",
     },
   ],
   [
@@ -40,7 +42,7 @@ const meanings: readonly (readonly [RegExp, Meaning])[] = [
     /^(CERT_|ERR_TLS_|ERR_SSL_|EPROTO$|CRL_|INVALID_|ERR_OSSL)/,
     {
       reason: 'tls',
-      words: 'no TLS connection could be made. Check that url has the right scheme and port, and ca',
+      words: 'no TLS connection could be made. Check that {option} has the right scheme and port, and ca',
     },
   ],
   [
@@ -59,7 +61,7 @@ const meanings: readonly (readonly [RegExp, Meaning])[] = [
     /^(HPE_|HTTPParserError$|UND_ERR_HEADERS_OVERFLOW$)/,
     {
       reason: 'malformed',
-      words: 'the answer is not valid HTTP. Check that url has the right scheme and port',
+      words: 'the answer is not valid HTTP. Check that {option} has the right scheme and port',
     },
   ],
   [/^UND_ERR_(CLOSED|DESTROYED|ABORTED)$/, { reason: 'aborted', words: 'the provider was closed' }],
@@ -68,14 +70,17 @@ const meanings: readonly (readonly [RegExp, Meaning])[] = [
 /**
  * A transport's error as the provider's. The original is not kept as a cause: a parser's error carries the bytes it
  * stumbled over, and those may be a secret's.
+ *
+ * @param option the option that names the backend's address
  */
-export function transportFailure(place: string, error: unknown): ProviderError {
+export function transportFailure(place: string, error: unknown, option = 'url'): ProviderError {
   const code = codeOf(error)
   const meaning = meanings.find(([pattern]) => pattern.test(code))?.[1]
   if (meaning === undefined) {
     return new ProviderError('unavailable', 'internal', `${place}: the request failed (${code}).`)
   }
-  return new ProviderError('unavailable', meaning.reason, `${place}: ${meaning.words} (${code}).`)
+  const words = meaning.words.replace('{option}', option)
+  return new ProviderError('unavailable', meaning.reason, `${place}: ${words} (${code}).`)
 }
 
 /** Of several attempts on several addresses, Node reports the first one's code. */

@@ -1,31 +1,39 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Pool } from 'undici'
-import { ProviderError } from '../../secrets/provider.ts'
+import { ProviderError } from '../../../secrets/provider.ts'
 import { transportFailure } from './failure.ts'
 
 export interface Answer {
   readonly status: number
   /** By lower-case name; a header that came several times has its values joined (RFC 9110, section 5.3). */
   readonly headers: ReadonlyMap<string, string>
-  /** Empty unless the status is 200: what other answers say is neither read nor kept. */
+  /** Empty unless the status is 2xx, or `keepsErrors`: what other answers say is neither read nor kept. */
   readonly body: Buffer
 }
 
 export interface Outgoing {
+  /** GET by default. */
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Path and query. */
   readonly path: string
   readonly headers: Record<string, string>
+  /** What is sent. Its Content-Type is among the headers. */
+  readonly body?: Buffer | string
   /** For messages. */
   readonly place: string
+  /** The option that names the backend's address, for messages; `url` by default. */
+  readonly option?: string
   /** Bytes. */
   readonly maxBody: number
+  /** Whether the body of an answer that is no 2xx is kept too, where it has 64 KiB at the most. It may quote anything. */
+  readonly keepsErrors?: boolean
 }
 
 /** A small body of an error is read to its end, so that the connection can be used again; a larger one is not worth it. */
 const discardable = 64 * 1024
 
 /**
- * One GET. The body is cut at `maxBody`, and refused at once where Content-Length announces more. Rejects with a
+ * One request and its answer. The body is cut at `maxBody`, and refused at once where Content-Length announces more. Rejects with a
  * ProviderError, or with the signal's reason. undici's `dispatch` and not its `request`: that would go on waiting for a
  * connection after the signal aborted.
  */
@@ -41,14 +49,16 @@ export function exchange(pool: Pool, request: Outgoing, signal: AbortSignal): Pr
   }
   const settle = (): void => signal.removeEventListener('abort', onAbort)
 
+  const isWanted = (): boolean => head !== undefined && head.status >= 200 && head.status < 300
+  const isKept = (): boolean => isWanted() || request.keepsErrors === true
   /** True where the answer may go on: below the limit that its status allows. */
-  const allows = (bytes: number): boolean => bytes <= (head?.status === 200 ? request.maxBody : discardable)
+  const allows = (bytes: number): boolean => bytes <= (isWanted() ? request.maxBody : discardable)
   const discard = (): void => {
     for (const chunk of chunks) chunk.fill(0)
     chunks.length = 0
   }
   const cut = (): void => {
-    if (head?.status === 200) reject(oversized(request))
+    if (isWanted()) reject(oversized(request))
     else if (head !== undefined) resolve({ ...head, body: Buffer.alloc(0) })
     abortExchange()
   }
@@ -57,7 +67,12 @@ export function exchange(pool: Pool, request: Outgoing, signal: AbortSignal): Pr
   if (signal.aborted) onAbort()
   else {
     pool.dispatch(
-      { method: 'GET', path: request.path, headers: request.headers },
+      {
+        method: request.method ?? 'GET',
+        path: request.path,
+        headers: request.headers,
+        ...(request.body !== undefined && { body: request.body }),
+      },
       {
         onRequestStart(controller) {
           abortExchange = () => controller.abort(new Error('the answer is no longer wanted'))
@@ -71,11 +86,11 @@ export function exchange(pool: Pool, request: Outgoing, signal: AbortSignal): Pr
         onResponseData(_controller, chunk) {
           size += chunk.length
           if (!allows(size)) cut()
-          else if (head?.status === 200) chunks.push(chunk)
+          else if (isKept()) chunks.push(chunk)
         },
         onResponseEnd() {
           settle()
-          const body = Buffer.concat(chunks, head?.status === 200 ? size : 0)
+          const body = isKept() ? Buffer.concat(chunks, size) : Buffer.alloc(0)
           discard()
           if (head !== undefined) resolve({ ...head, body })
         },
@@ -83,8 +98,8 @@ export function exchange(pool: Pool, request: Outgoing, signal: AbortSignal): Pr
           settle()
           discard()
           // The status of a failure is known, whatever became of the body that came with it.
-          if (head !== undefined && head.status !== 200) resolve({ ...head, body: Buffer.alloc(0) })
-          else reject(transportFailure(request.place, error))
+          if (head !== undefined && !isWanted()) resolve({ ...head, body: Buffer.alloc(0) })
+          else reject(transportFailure(request.place, error, request.option))
         },
       },
     )

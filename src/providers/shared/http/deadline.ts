@@ -1,4 +1,4 @@
-import type { Clock, ProviderError } from '../../secrets/provider.ts'
+import type { Clock, ProviderError } from '../../../secrets/provider.ts'
 
 export interface Limits {
   readonly clock: Clock

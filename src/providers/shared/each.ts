@@ -1,0 +1,71 @@
+import {
+  type Fetched,
+  ProviderError,
+  type ProviderErrorReason,
+  type Unchanged,
+} from '../../secrets/provider.ts'
+import { inParallel } from './parallel.ts'
+
+/** How many keys of one call are asked for at a time; more would only help to overload the backend. */
+const atOnce = 8
+
+/** These say of the backend, not of one key, that asking on is of no use now. */
+const ofBackend: ReadonlySet<ProviderErrorReason> = new Set([
+  'refused',
+  'dns',
+  'tls',
+  'throttled',
+  'credential',
+])
+
+/**
+ * Asks a backend that has one request a key. So many keys of a call are asked for at a time, each with the whole
+ * `timeout` for itself. Where the backend as a whole fails, the remaining keys get its failure without being asked for:
+ * a thousand keys must not mean a thousand time-outs, nor a thousand calls to a backend that asked for fewer. Rejects
+ * where one was given up (*aborted*).
+ */
+export async function fetchEach<T extends Fetched | Unchanged>(
+  keys: Iterable<string>,
+  fetchOne: (key: string) => Promise<T>,
+): Promise<Map<string, T | ProviderError>> {
+  const results = new Map<string, T | ProviderError>()
+  const health = new Health()
+  await inParallel(new Set(keys), atOnce, async (key) => {
+    const result = health.failure ?? (await settled(fetchOne(key)))
+    results.set(key, result)
+    health.saw(result)
+  })
+  const aborted = results
+    .values()
+    .find((result) => result instanceof ProviderError && result.reason === 'aborted')
+  if (aborted !== undefined) throw aborted
+  return results
+}
+
+/** Whether the backend as a whole still answers. */
+class Health {
+  /** What the backend as a whole fails with. */
+  failure: ProviderError | undefined
+  #inARow = 0
+
+  saw(result: object): void {
+    if (!(result instanceof ProviderError) || result.kind === 'missing' || result.kind === 'denied') {
+      this.#inARow = 0
+      return
+    }
+    // One key may hang or break alone; as many in a row as are asked for at a time are no accident.
+    this.#inARow++
+    if (ofBackend.has(result.reason) || result.reason === 'aborted' || this.#inARow >= atOnce) {
+      this.failure ??= result
+    }
+  }
+}
+
+async function settled<T>(fetching: Promise<T>): Promise<T | ProviderError> {
+  try {
+    return await fetching
+  } catch (error) {
+    if (error instanceof ProviderError) return error
+    throw error
+  }
+}
