@@ -22,12 +22,18 @@ function useWarnings(config: Config): string[] {
 }
 
 function plainWarnings(path: string, provider: ProviderConfig): string[] {
-  const credential = 'token' in provider && provider.token === undefined ? '' : ' and the token'
+  const credential = credentialOf(provider)
   return ['url', 'endpoint'].flatMap((option) => {
     const url = new Map<string, unknown>(Object.entries(provider)).get(option)
     if (typeof url !== 'string' || !isPlainRemote(url)) return []
     return [`${path}.${option} is plain http to another host: secrets${credential} travel unencrypted.`]
   })
+}
+
+/** What travels beside the secrets. */
+function credentialOf(provider: ProviderConfig): string {
+  if (provider.type !== 'http') return ' and credentials'
+  return provider.token === undefined ? '' : ' and the token'
 }
 
 /**
