@@ -116,7 +116,11 @@ export class FakeGoogleLogins {
 
   #metadata({ url, headers, method }: GoogleRequest): GoogleAnswer | undefined {
     const flavor = { 'metadata-flavor': 'Google', server: 'Metadata Server for VM' }
-    if (method !== 'GET' || headers['metadata-flavor'] !== 'Google' || headers['x-forwarded-for'] !== undefined) {
+    if (
+      method !== 'GET' ||
+      headers['metadata-flavor'] !== 'Google' ||
+      headers['x-forwarded-for'] !== undefined
+    ) {
       return { status: 403, headers: flavor }
     }
     const path = url.pathname.replace('/computeMetadata/v1/', '')
@@ -154,7 +158,12 @@ export class FakeGoogleLogins {
     const isTimely = Math.abs(now - iat) < 300 && exp > now && exp - iat <= 3600
     const isFor = iss === this.account && aud === `${this.#origin()}/token` && scopes === scope
     const signed = Buffer.from(`${head}.${claims}`)
-    const isOurs = verify('RSA-SHA256', signed, createPublicKey(pem(key)), Buffer.from(signature, 'base64url'))
+    const isOurs = verify(
+      'RSA-SHA256',
+      signed,
+      createPublicKey(pem(key)),
+      Buffer.from(signature, 'base64url'),
+    )
     return alg === 'RS256' && isTimely && isFor && isOurs
   }
 
@@ -167,7 +176,10 @@ export class FakeGoogleLogins {
     }
     if (form.get('audience') !== pool) return oauthError('invalid_target', 'CANARY-pool')
     if (form.get('subject_token') === this.subjectToken) return this.#token()
-    return oauthError('invalid_grant', 'CANARY: the audience in ID Token does not match the expected audience.')
+    return oauthError(
+      'invalid_grant',
+      'CANARY: the audience in ID Token does not match the expected audience.',
+    )
   }
 
   #impersonate({ url, headers, body }: GoogleRequest): GoogleAnswer {

@@ -116,7 +116,9 @@ export class FakeGoogleSecrets {
       return googleError(400, 'INVALID_ARGUMENT')
     }
     const passes = filterOf(query.get('filter') ?? '')
-    const start = Number(/^CANARY-page-(\d+)$/.exec(query.get('pageToken') ?? 'CANARY-page-0')?.[1] ?? Number.NaN)
+    const start = Number(
+      /^CANARY-page-(\d+)$/.exec(query.get('pageToken') ?? 'CANARY-page-0')?.[1] ?? Number.NaN,
+    )
     if (passes === undefined || Number.isNaN(start)) return googleError(400, 'INVALID_ARGUMENT')
     const end = start + Math.min(size, this.largestPage)
     const all = [...this.#secrets].filter(([id, secret]) => passes(id, secret.labels))
@@ -146,7 +148,12 @@ type Passes = (id: string, labels: Readonly<Record<string, string>>) => boolean
 /** The part of AIP-160 that is used here; undefined for anything else. `OR` binds tighter than `AND`. */
 function filterOf(filter: string): Passes | undefined {
   if (filter === '') return () => true
-  const groups = filter.split(' AND ').map((group) => group.replace(/^\((.*)\)$/, '$1').split(' OR ').map(termOf))
+  const groups = filter.split(' AND ').map((group) =>
+    group
+      .replace(/^\((.*)\)$/, '$1')
+      .split(' OR ')
+      .map(termOf),
+  )
   if (groups.flat().includes(undefined)) return undefined
   return (id, labels) => groups.every((group) => group.some((term) => term?.(id, labels) === true))
 }

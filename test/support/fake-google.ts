@@ -73,7 +73,9 @@ export class FakeGoogle {
 
   /** The paths that were asked for, with their queries. */
   asked(part: string): string[] {
-    return this.requests.map(({ url }) => `${url.pathname}${url.search}`).filter((path) => path.includes(part))
+    return this.requests
+      .map(({ url }) => `${url.pathname}${url.search}`)
+      .filter((path) => path.includes(part))
   }
 
   async start(): Promise<void> {
@@ -122,8 +124,10 @@ export class FakeGoogle {
 
   #inspect({ url = '', headers, method }: IncomingMessage): void {
     // A path that a proxy would read otherwise than we do.
-    if (/%2f|%5c|%2e|\/\.\.?(\/|$)|\/\/|\\/i.test(url.split('?')[0] ?? '')) this.offences.push(`the path ${url}`)
-    if (headers['accept-encoding'] !== 'identity') this.offences.push('an answer in another encoding is asked for')
+    if (/%2f|%5c|%2e|\/\.\.?(\/|$)|\/\/|\\/i.test(url.split('?')[0] ?? ''))
+      this.offences.push(`the path ${url}`)
+    if (headers['accept-encoding'] !== 'identity')
+      this.offences.push('an answer in another encoding is asked for')
     if (headers.authorization !== undefined && !/^(Bearer|Basic) [!-~]+$/.test(headers.authorization)) {
       this.offences.push('an Authorization without Bearer or Basic')
     }
@@ -148,7 +152,8 @@ export async function startFakeGoogle(t: Test, options: FakeGoogleOptions = {}):
   t.teardown(async () => {
     await google.stop()
     // No assertion may follow the end of a test, but an error fails it all the same.
-    if (google.offences.length > 0) throw new Error(`Google would not understand: ${google.offences.join('; ')}`)
+    if (google.offences.length > 0)
+      throw new Error(`Google would not understand: ${google.offences.join('; ')}`)
   })
   return google
 }

@@ -75,5 +75,7 @@ conformance('google-secret-manager', {
     }
     return { provider: await elsewhere(t, backend.origin), asked: asked.promise, left: left.promise }
   },
-  inapplicable: { 'names in UTF-8': 'the ID of a secret is of ASCII letters, digits, hyphens and underscores' },
+  inapplicable: {
+    'names in UTF-8': 'the ID of a secret is of ASCII letters, digits, hyphens and underscores',
+  },
 })

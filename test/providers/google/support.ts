@@ -8,7 +8,9 @@ import { context } from '../conformance.ts'
 
 /** Nothing of the machine that the tests run on, and no metadata server but the fake. */
 export function environment(google: FakeGoogle | undefined, more: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
-  return google === undefined ? { METADATA_SERVER_DETECTION: 'none', ...more } : { GCE_METADATA_HOST: google.host, ...more }
+  return google === undefined
+    ? { METADATA_SERVER_DETECTION: 'none', ...more }
+    : { GCE_METADATA_HOST: google.host, ...more }
 }
 
 export interface Around extends Partial<ProviderContext> {
