@@ -68,7 +68,7 @@ export class Metadata {
     try {
       return await this.#transport.ask(url, { headers: { 'metadata-flavor': 'Google' } })
     } catch (error) {
-      const isAbsent = error instanceof ProviderError && ['dns', 'refused', 'timeout'].includes(error.reason)
+      const isAbsent = error instanceof ProviderError && ['dns', 'refused'].includes(error.reason)
       if (!isAbsent) throw error
       throw this.#noCredentials(`no metadata server answers at ${this.#origin} (${error.reason})`)
     }

@@ -112,7 +112,7 @@ export class Sessions {
 
   #late(): ProviderError {
     const { name, timeout } = this.#options
-    const words = `no access token within ${timeout} ms. Check what gives it, or raise timeout.`
+    const words = `no access token within ${timeout} ms. Check that the metadata server, or what the credentials name, can be reached, or raise timeout.`
     return new ProviderError('unavailable', 'timeout', `provider "${name}": ${words}`)
   }
 
