@@ -46,11 +46,11 @@ export class Discovery {
     for (let pages = 0; pages < mostPages; pages++) {
       const page = await this.#page(first, listQuery(filter, next), signal)
       for (const id of page.ids) keys.push(`${first.before}${id}`)
-      if (keys.length > most) throw this.#tooMany()
+      if (keys.length > most) throw this.#tooMuch(`there are more than ${this.#options.maxSecrets} secrets`)
       if (page.next === undefined) return keys
       next = page.next
     }
-    throw this.#tooMany()
+    throw this.#tooMuch(`the list of secrets has more than ${mostPages} pages`)
   }
 
   async #page(pattern: Pattern, query: string, signal: AbortSignal): Promise<Page> {
@@ -73,9 +73,8 @@ export class Discovery {
     )
   }
 
-  #tooMany(): ProviderError {
-    const { name, maxSecrets } = this.#options
-    const words = `there are more than ${maxSecrets} secrets that the patterns may cover. Narrow the patterns, set filter, or raise maxSecrets.`
-    return new ProviderError('unavailable', 'oversized', `provider "${name}": ${words}`)
+  #tooMuch(what: string): ProviderError {
+    const words = `${what} that the patterns may cover. Narrow the patterns, set filter, or raise maxSecrets.`
+    return new ProviderError('unavailable', 'oversized', `provider "${this.#options.name}": ${words}`)
   }
 }

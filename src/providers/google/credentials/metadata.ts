@@ -58,6 +58,7 @@ export class Metadata {
     const answer = await this.#ask(url)
     // Whatever else may listen on such an address does not say so.
     if (answer.headers.get('metadata-flavor') !== 'Google') {
+      answer.body.fill(0)
       throw this.#noCredentials(`what answers at ${this.#origin} is no metadata server of Google`)
     }
     if (answer.status !== 200) throw this.#failure(place, answer)
