@@ -53,21 +53,30 @@ export async function startSidecar(
     audit,
   }: { readonly maxConnections?: number; readonly audit?: 'serve' | 'refuse' | undefined } = {},
 ): Promise<Running> {
-  const folder = await mkdtemp(join(tmpdir(), 'sidekeep-bench-'))
-  const config = join(folder, 'sidekeep.yaml')
-  await writeFile(
-    config,
+  return await runSidecar(
     `api: { listen: "127.0.0.1:0", maxConnections: ${maxConnections} }
 providers: { bench: { type: http, url: "${providerUrl}", maxBody: 64MiB, maxSecrets: 20000 } }
 secrets: { "*": { provider: bench, refresh: 1h, required: true } }
 cache: { maxEntries: 20000, maxBytes: 256MiB }
-${audit === undefined ? '' : `audit: { file: "${join(folder, 'audit.log')}", onFailure: ${audit} }`}
+${audit === undefined ? '' : `audit: { file: "FOLDER/audit.log", onFailure: ${audit} }`}
 `,
   )
+}
+
+/**
+ * Runs the bundle until it is ready.
+ *
+ * @param yaml the configuration; `FOLDER` stands for one of the run's own
+ */
+export async function runSidecar(yaml: string, env: Readonly<Record<string, string>> = {}): Promise<Running> {
+  const folder = await mkdtemp(join(tmpdir(), 'sidekeep-bench-'))
+  const config = join(folder, 'sidekeep.yaml')
+  await writeFile(config, yaml.replaceAll('FOLDER', folder))
   let url = ''
   const began = performance.now()
   const child = spawn(bundle, ['run', '--config', config], {
     stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
   })
   for await (const line of createInterface({ input: child.stdout })) {
     const entry = JSON.parse(line) as { msg: string; api?: string }

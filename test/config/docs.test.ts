@@ -4,6 +4,7 @@ import t from 'tap'
 import { renderDocs } from '../../scripts/docs.ts'
 import { fixedBounds } from '../../scripts/lib/fixed-bounds.ts'
 import { configJsonSchema, type JsonSchema } from '../../src/config/json-schema.ts'
+import { provider } from '../../src/config/schema/providers.ts'
 import { parse } from './helpers.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -49,6 +50,20 @@ t.test(
     }
   },
 )
+
+t.test('each kind of provider has a page, whose examples are configurations', async (t) => {
+  const kinds = provider.def.options.map(({ shape }) => shape.type.def.values[0])
+  const index = await readFile(new URL('docs/providers/README.md', root), 'utf8')
+  for (const kind of kinds) {
+    t.match(index, `[\`${kind}\`](${kind}.md)`, `${kind} is in the index`)
+    const text = await readFile(new URL(`docs/providers/${kind}.md`, root), 'utf8')
+    const examples = [...text.matchAll(/```yaml\n([\s\S]*?)```/g)]
+      .map(([, yaml = '']) => yaml)
+      .filter((yaml) => /^providers:/m.test(yaml) && /^secrets:/m.test(yaml))
+    t.not(examples.length, 0, `${kind} has an example`)
+    for (const yaml of examples) t.ok(await parse(yaml), `${kind}: ${yaml.split('\n', 3).join(' ')}`)
+  }
+})
 
 t.test('every option says what it is for, gives an example and has a row', async (t) => {
   const text = renderDocs().get('docs/configuration.md') ?? ''
