@@ -51,3 +51,13 @@ export async function errorOf(provider: Provider, key: string): Promise<Provider
   if (error instanceof ProviderError) return error
   throw new Error(`the fetch of ${key} brought something else than an error`)
 }
+
+/** What a promise rejects with. */
+export async function rejection(given: Promise<unknown> | undefined): Promise<unknown> {
+  try {
+    await given
+  } catch (error) {
+    return error
+  }
+  throw new Error('the promise did not reject')
+}
