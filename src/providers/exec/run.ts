@@ -87,7 +87,7 @@ export class Run {
   }
 
   #watch(child: ChildProcess): void {
-    child.once('error', (error) => {
+    child.on('error', (error) => {
       if (child.pid === undefined) this.#finish({ how: 'not started', code: codeOf(error) })
     })
     child.once('exit', (code, signal) => {

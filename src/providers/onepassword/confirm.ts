@@ -1,4 +1,9 @@
-import { type HeldVersions, ProviderError, type Unchanged } from '../../secrets/provider.ts'
+import {
+  type HeldVersions,
+  ProviderError,
+  type ProviderErrorReason,
+  type Unchanged,
+} from '../../secrets/provider.ts'
 import type { Wanted } from './fetch.ts'
 import { isId, type Named, type Summary } from './item.ts'
 import type { Lookup, Memory } from './lookup.ts'
@@ -7,6 +12,9 @@ import type { Lookup, Memory } from './lookup.ts'
 const leastItems = 4
 /** How many items of a list may be of no use for each that is. */
 const mostPerItem = 25
+
+/** These say of a list that it cannot be had, and nothing of the items in it. */
+const ofList: ReadonlySet<ProviderErrorReason> = new Set(['denied', 'oversized', 'malformed', 'status'])
 
 /**
  * The keys whose value is held and current still: the list of a vault has the versions of its items, and no values. What
@@ -49,7 +57,8 @@ async function listOf(
     if ((memory.sizes.get(vault.id) ?? 0) > wanted * mostPerItem) return []
     return (await lookup.items(vault)) ?? []
   } catch (error) {
-    if (!(error instanceof ProviderError) || error.reason === 'aborted') throw error
+    // What the server as a whole fails with is not asked for once more with each item.
+    if (!(error instanceof ProviderError) || !ofList.has(error.reason)) throw error
     return []
   }
 }

@@ -11,7 +11,7 @@ import { Malformed } from '../shared/malformed.ts'
 import { notFound } from '../shared/narrow.ts'
 import type { ConnectApi } from './api.ts'
 import { confirmed } from './confirm.ts'
-import type { File } from './item.ts'
+import type { File, Named } from './item.ts'
 import { parseKey, type Reference } from './key.ts'
 import { type Found, Lookup, type Memory } from './lookup.ts'
 import { type Selection, select } from './select.ts'
@@ -30,11 +30,16 @@ export interface Wanted {
 
 type Brought = Fetched | Unchanged | ProviderError
 
-/** An item as a result of `fetchEach`; that it is not there, or not one, says nothing of the server. */
-type Loaded = { readonly found: Found | undefined } | { readonly problem: ProviderError }
+/** What `fetchEach` wants to be told of an item that was asked for. */
+interface Loaded {
+  readonly loaded: true
+}
 
 interface WantedFile {
-  readonly found: Found
+  readonly vault: Named
+  /** Its id. */
+  readonly item: string
+  readonly version: string | undefined
   readonly file: File
 }
 
@@ -60,17 +65,18 @@ export async function fetchKeys(
   for (const [key, result] of await confirmed(wanted.values(), held, lookup, memory)) results.set(key, result)
   for (const [id, { keys }] of wanted) if (keys.every(({ key }) => results.has(key))) wanted.delete(id)
 
-  const loaded = await fetchEach(wanted.keys(), (id) => load(lookup, wanted.get(id)))
   const files = new Map<string, WantedFile>()
-  for (const [id, { keys }] of wanted) {
-    for (const { key, reference } of keys) {
-      const result = pick(loaded.get(id), key, reference, place)
-      if ('file' in result) files.set(key, result)
-      else results.set(key, result)
+  try {
+    const loaded = await fetchEach(wanted.keys(), (id) => load(lookup, wanted.get(id), results, files, place))
+    for (const [id, failure] of loaded) {
+      if (!(failure instanceof ProviderError)) continue
+      for (const { key } of wanted.get(id)?.keys ?? []) results.set(key, failure)
     }
-  }
-  for (const [key, result] of await fetchEach(files.keys(), (key) => download(api, key, files, signal))) {
-    results.set(key, result)
+    const downloaded = await fetchEach(files.keys(), (key) => download(api, key, files, signal))
+    for (const [key, result] of downloaded) results.set(key, result)
+  } catch (error) {
+    for (const result of results.values()) if ('value' in result) result.value.wipe()
+    throw error
   }
   return results
 }
@@ -91,7 +97,6 @@ function wantedItems(
     } else if ('refused' in parsed) {
       results.set(key, unavailable('malformed', `${place}: the key "${key}": ${parsed.refused}.`))
     } else {
-      // No part of a name can hold the separator but one that is encoded.
       const id = JSON.stringify([parsed.vault, parsed.item])
       const item = wanted.get(id) ?? { vault: parsed.vault, item: parsed.item, keys: [] }
       item.keys.push({ key, reference: parsed })
@@ -101,28 +106,43 @@ function wantedItems(
   return wanted
 }
 
-async function load(lookup: Lookup, wanted: Wanted | undefined): Promise<Loaded> {
-  if (wanted === undefined) return { found: undefined }
+/**
+ * Loads an item and takes of it what its keys stand for: it is not kept until the others are there. That there is none,
+ * or more than one, says nothing of the server, and so is no failure here.
+ */
+async function load(
+  lookup: Lookup,
+  wanted: Wanted | undefined,
+  results: Map<string, Brought>,
+  files: Map<string, WantedFile>,
+  place: string,
+): Promise<Loaded> {
+  const found = wanted && (await find(lookup, wanted))
+  for (const { key, reference } of wanted?.keys ?? []) {
+    const result = found instanceof ProviderError ? found : pick(found, key, reference, place)
+    if ('file' in result) files.set(key, result)
+    else results.set(key, result)
+  }
+  return { loaded: true }
+}
+
+async function find(lookup: Lookup, { vault, item }: Wanted): Promise<Found | ProviderError | undefined> {
   try {
-    return { found: await lookup.item(wanted.vault, wanted.item) }
+    return await lookup.item(vault, item)
   } catch (error) {
-    if (error instanceof ProviderError && error.reason === 'malformed') return { problem: error }
+    if (error instanceof ProviderError && error.reason === 'malformed') return error
     throw error
   }
 }
 
 /** What of the item the key stands for. */
 function pick(
-  loaded: Loaded | ProviderError | undefined,
+  found: Found | undefined,
   key: string,
   reference: Reference,
   place: string,
 ): Fetched | ProviderError | WantedFile {
-  if (loaded === undefined) return notFound(place, key)
-  if (loaded instanceof ProviderError) return loaded
-  if ('problem' in loaded) return loaded.problem
-  if (loaded.found === undefined) return notFound(place, key)
-  const { found } = loaded
+  if (found === undefined) return notFound(place, key)
   let selection: Selection
   try {
     selection = select(found.item, reference)
@@ -132,8 +152,8 @@ function pick(
   }
   if (selection === 'missing') return notFound(place, key)
   return 'file' in selection
-    ? { found, file: selection.file }
-    : { value: selection.value, ...versionOf(found) }
+    ? { vault: found.vault, item: found.item.id, version: found.item.version, file: selection.file }
+    : { value: selection.value, ...versionOf(found.item) }
 }
 
 async function download(
@@ -143,12 +163,12 @@ async function download(
   signal: AbortSignal,
 ): Promise<Fetched> {
   const wanted = files.get(key)
-  const bytes = wanted && (await api.file(wanted.found.vault, wanted.found.item.id, wanted.file.id, signal))
+  const bytes = wanted && (await api.file(wanted.vault, wanted.item, wanted.file.id, signal))
   if (wanted === undefined || bytes === undefined) throw notFound(api.place, key)
-  return { value: new SecretValue(bytes), ...versionOf(wanted.found) }
+  return { value: new SecretValue(bytes), ...versionOf(wanted) }
 }
 
-function versionOf({ item: { version } }: Found): { version?: string } {
+function versionOf({ version }: { readonly version: string | undefined }): { version?: string } {
   return version === undefined ? {} : { version }
 }
 

@@ -39,7 +39,7 @@ function wholeOf({ fields }: Item): SecretValue {
   for (const { id, title, value } of fields) {
     const label = title === '' ? id : title
     if (members.has(label)) {
-      const words = `several fields have the label "${label}". Rename one, or ask for single fields`
+      const words = `several fields have the label "${shown(label)}". Rename one, or ask for single fields`
       throw new Malformed(words)
     }
     members.set(label, value)
@@ -80,6 +80,11 @@ function one<T extends Named>(all: readonly T[], name: string, what: string): T 
 export function idsOf(all: readonly Named[]): string {
   return all
     .slice(0, 5)
-    .map(({ id }) => id)
+    .map(({ id }) => shown(id))
     .join(', ')
+}
+
+/** Whoever edits an item chooses its labels, and they may be long and hold anything. */
+function shown(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, '?').slice(0, 64)
 }
