@@ -54,7 +54,8 @@ async function* candidates(
 ): AsyncGenerator<string> {
   const before = (name: string): string => `${prefix}${vault === undefined ? '' : `${name}/`}`
   if (rest.some(isStar)) {
-    yield* fieldKeys(`${before(vault ?? '')}${item}/`, vault ?? configured, item, lookup)
+    const name = vault === undefined ? configured : decoded(vault)
+    yield* fieldKeys(`${before(vault ?? '')}${item}/`, name, decoded(item), lookup)
     return
   }
   const vaults = await vaultsOf(vault, lookup, configured)
@@ -85,16 +86,15 @@ async function vaultsOf(
     : [{ of: await lookup.currentVault(name), written: vault ?? '' }]
 }
 
-/** The fields and files of one item. */
+/** The fields and files of one item; of none where the pattern names none. */
 async function* fieldKeys(
   before: string,
   vault: string | undefined,
-  item: string,
+  item: string | undefined,
   lookup: Lookup,
 ): AsyncGenerator<string> {
-  const [vaultName, itemName] = [vault, item].map((part) => (part === undefined ? '' : decoded(part)))
-  if (!vaultName || !itemName) return
-  const found = await lookup.item(vaultName, itemName)
+  if (!vault || !item) return
+  const found = await lookup.item(vault, item)
   if (found === undefined) return
   for (const [section, parts] of Map.groupBy(fieldsOf(found.item), (field) => field.section)) {
     const within = section === undefined ? '' : `${sectionPart(found.item, section)}/`

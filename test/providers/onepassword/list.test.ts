@@ -25,6 +25,7 @@ const vaults: FakeVault[] = [
       { title: 'old', state: 'ARCHIVED' },
     ],
   },
+  { name: '50%', items: [{ title: '100%', fields: [{ label: 'f', value: 'CANARY-f' }] }] },
   { name: 'Test', items: [{ title: 'db', fields: [{ label: 'user', value: 'CANARY-t' }] }] },
 ]
 
@@ -64,7 +65,10 @@ t.test('what follows the item is taken for granted', async (t) => {
 })
 
 t.test('a pattern of vaults gives those that the token may see', async (t) => {
-  t.strictSame(await listed(t, ['*']), [...prodItems.map((key) => `Prod/${key}`), 'Test/db'].sort())
+  t.strictSame(
+    await listed(t, ['*']),
+    [...prodItems.map((key) => `Prod/${key}`), '50%25/100%25', 'Test/db'].sort(),
+  )
   t.strictSame(await listed(t, ['*/db/user']), ['Prod/db/user', 'Test/db/user'])
 })
 
@@ -78,6 +82,8 @@ t.test('a pattern behind an item gives its fields and files', async (t) => {
   ])
   t.strictSame(await listed(t, ['Prod/db/ad%2Fmin/*']), ['Prod/db/ad%2Fmin/host'])
   t.strictSame(await listed(t, ['none/*'], { vault: 'Prod' }), [])
+  t.strictSame(await listed(t, ['%/*'], { vault: 'Prod' }), [])
+  t.strictSame(await listed(t, ['100%25/*'], { vault: '50%' }), ['100%25/f'])
 })
 
 t.test('several patterns share what they have in common', async (t) => {
