@@ -1,4 +1,5 @@
-import type { CallerConfig, Config, ProviderConfig } from './schema.ts'
+import type { CallerConfig, Config } from './schema.ts'
+import { StringSource } from './source.ts'
 
 /** Makes the configuration's string sources read their variables from `env`: a schema cannot know which it is. */
 export function bindSources(config: Config, env: NodeJS.ProcessEnv): Config {
@@ -25,19 +26,14 @@ function withCallers<T extends { callers?: Callers | undefined }>(listener: T, e
   return { ...listener, callers: Object.fromEntries(callers) }
 }
 
-function bound(provider: ProviderConfig, env: NodeJS.ProcessEnv): ProviderConfig {
-  if (provider.type !== 'http') return provider
-  const { token, ca, headers } = provider
-  return {
-    ...provider,
-    ...(token === undefined ? {} : { token: token.withEnvironment(env) }),
-    ...(ca === undefined ? {} : { ca: ca.withEnvironment(env) }),
-    ...(headers === undefined
-      ? {}
-      : {
-          headers: Object.fromEntries(
-            Object.entries(headers).map(([name, value]) => [name, value.withEnvironment(env)]),
-          ),
-        }),
-  }
+/** The options with every string source among them, however deep, reading from `env`. */
+function bound<T>(options: T, env: NodeJS.ProcessEnv): T {
+  return rebound(options, env) as T
+}
+
+function rebound(value: unknown, env: NodeJS.ProcessEnv): unknown {
+  if (value instanceof StringSource) return value.withEnvironment(env)
+  if (Array.isArray(value)) return value.map((part) => rebound(part, env))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, rebound(part, env)]))
 }

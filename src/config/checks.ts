@@ -2,6 +2,7 @@
 import { addressProblems, hostWarnings, remoteProblems, sideDoorWarnings } from './checks/addresses.ts'
 import { callerFindings } from './checks/callers.ts'
 import { doorFindings } from './checks/doors.ts'
+import { execProblems } from './checks/exec.ts'
 import type { Findings } from './checks/finding.ts'
 import { auditProblems, shutdownProblems } from './checks/process.ts'
 import { providerWarnings } from './checks/providers.ts'
@@ -29,6 +30,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...shutdownProblems(config, raw),
       ...auditProblems(config, raw),
       ...secretProblems(config, raw),
+      ...execProblems(config, raw),
       ...ofProxy.problems,
     ],
     warnings: [

@@ -62,7 +62,7 @@ export type GoogleSecretManagerConfig = Backend<'google-secret-manager'> &
   Pick<CallLimits, 'maxConcurrentCalls'>
 export type AzureKeyVaultConfig = Backend<'azure-key-vault'> & Pick<CallLimits, 'maxConcurrentCalls'>
 export type OnepasswordConnectConfig = Backend<'onepassword-connect'> & Pick<CallLimits, 'maxConcurrentCalls'>
-export type ExecProviderConfig = Backend<'exec'>
+export type ExecProviderConfig = Backend<'exec'> & Pick<CallLimits, 'maxConcurrentCalls'>
 /** What a backend itself is built with. */
 export type BackendConfig =
   | HttpProviderConfig

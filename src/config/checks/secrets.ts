@@ -50,13 +50,15 @@ function ruleProblems(name: string, rule: SecretConfig, config: Config, raw: Raw
     : undefined
   if (rule.required && isPattern(name) && provider !== undefined && !canList(provider)) {
     const expected = `false: the provider ${rule.provider} is asked key by key and cannot say which secrets the pattern covers`
-    wrong('required', expected, ['providers', rule.provider, 'url'])
+    const option = provider.type === 'exec' ? 'command' : 'url'
+    wrong('required', expected, ['providers', rule.provider, option])
   }
   return problems
 }
 
 function canList(provider: ProviderConfig): boolean {
-  return provider.type !== 'http' || !provider.url.includes(keyPlaceholder)
+  if (provider.type === 'http') return !provider.url.includes(keyPlaceholder)
+  return provider.type !== 'exec' || !provider.command.some((part) => part.includes(keyPlaceholder))
 }
 
 function namesIn(raw: Raw, section: string): string[] {

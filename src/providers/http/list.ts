@@ -1,7 +1,8 @@
 import type { Fetched, Provider, ProviderError } from '../../secrets/provider.ts'
 import { narrow } from '../shared/narrow.ts'
+import { parseList } from '../shared/secret-json.ts'
 import type { Address } from './address.ts'
-import { isLeased, parseList } from './answer.ts'
+import { isLeased } from './answer.ts'
 import type { HttpClient } from './client.ts'
 
 /** A backend with one URL for all its secrets: one call serves everything. */
