@@ -32,8 +32,8 @@ function plainWarnings(path: string, provider: ProviderConfig): string[] {
 
 /** What travels beside the secrets. */
 function credentialOf(provider: ProviderConfig): string {
-  if (provider.type !== 'http') return ' and credentials'
-  return provider.token === undefined ? '' : ' and the token'
+  if ('token' in provider && provider.token !== undefined) return ' and the token'
+  return provider.type === 'http' ? '' : ' and credentials'
 }
 
 /**
