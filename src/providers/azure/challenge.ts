@@ -7,7 +7,9 @@ export interface Challenge {
 }
 
 /** Why a challenge is not followed; fixed words. */
-export class ForeignChallenge extends Error {}
+export class ForeignChallenge extends Error {
+  override readonly name = 'ForeignChallenge'
+}
 
 const parameter = /([a-z_]{1,32})="([^"]{0,1024})"/g
 

@@ -1,3 +1,4 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import {
   ClientAssertionCredential,
   ClientCertificateCredential,
@@ -53,7 +54,13 @@ export async function credentialOf(
         return new ClientSecretCredential(identity.tenantId, identity.clientId, secret, options)
       }
       case 'clientCertificate': {
-        const certificate = await read(identity.certificate, 'credential.clientCertificate.certificate')
+        const option = 'credential.clientCertificate.certificate'
+        const certificate = await read(identity.certificate, option)
+        const problem = problemOf(certificate)
+        if (problem !== undefined) {
+          const words = `${option}: ${identity.certificate.describe()} ${problem}.`
+          throw new ProviderError('unavailable', 'credential', `${place}: ${words}`)
+        }
         return new ClientCertificateCredential(identity.tenantId, identity.clientId, { certificate }, options)
       }
     }
@@ -68,6 +75,25 @@ export async function credentialOf(
 export function nameOf(error: unknown): string {
   const name = error instanceof Error ? error.name : ''
   return /^[A-Za-z]{1,40}Error$/.test(name) ? name : 'no error that has a name'
+}
+
+/** Why this is no certificate to sign in with; the library would say so in OpenSSL's words. */
+function problemOf(pem: string): string | undefined {
+  let key: KeyObject
+  try {
+    key = createPrivateKey(pem)
+  } catch {
+    return 'holds no private key in PEM that can be read without a passphrase'
+  }
+  if (key.asymmetricKeyType !== 'rsa')
+    return 'holds a private key that is no RSA key, and no other can sign in'
+  try {
+    return new X509Certificate(pem).checkPrivateKey(key)
+      ? undefined
+      : "holds a key that is not the certificate's"
+  } catch {
+    return 'holds no certificate in PEM that can be read'
+  }
 }
 
 async function readSource(source: StringSource, option: string): Promise<string> {
