@@ -32,8 +32,9 @@ export class FakeMetadata {
   #answer({ method, url: path = '', headers }: Parameters<Handler>[0]): Handler {
     const url = new URL(path, this.origin)
     const isMachine = this.#kind === 'virtual machine'
+    // The identity library adds a slash to an address that it takes from the environment.
     const isAllowed = isMachine
-      ? url.pathname === '/metadata/identity/oauth2/token' && headers.metadata === 'true'
+      ? url.pathname.replace(/\/$/, '') === '/metadata/identity/oauth2/token' && headers.metadata === 'true'
       : url.pathname === '/msi/token' && headers['x-identity-header'] === identityHeader
     const version = isMachine ? '2018-02-01' : '2019-08-01'
     const { searchParams: query } = url

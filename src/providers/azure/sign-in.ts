@@ -11,6 +11,9 @@ import { AccessToken } from './tokens.ts'
 /** However long a token says that it lives, it is asked for again daily. */
 const longestLife = 24 * 60 * 60 * 1000
 
+/** Milliseconds. The library counts in whole seconds, so one that has ended may seem to have half of one left. */
+const shortestLife = 1000
+
 /** What a Bearer token may hold (RFC 6750, section 2.1, read generously). */
 const tokenForm = /^[!-~]+$/
 
@@ -111,7 +114,7 @@ export class SignIn {
     // The library adds what the answer says to the system's clock, so that is the clock to take away again.
     const lifeMs = Math.min(expiresOn - Date.now(), longestLife)
     if (!tokenForm.test(text)) throw this.#unusable('the token is none that a header could carry')
-    if (!(lifeMs > 0)) {
+    if (!(lifeMs >= shortestLife)) {
       throw this.#unusable("the token that came has ended already. Check the machine's clock")
     }
     return new AccessToken(text, lifeMs)
