@@ -74,7 +74,7 @@ export async function credentialOf(
 /** What an error of the library is called. Its message may quote anything. */
 export function nameOf(error: unknown): string {
   const name = error instanceof Error ? error.name : ''
-  return /^[A-Za-z]{1,40}Error$/.test(name) ? name : 'no error that has a name'
+  return /^[A-Za-z]{0,40}Error$/.test(name) ? name : 'no error that has a name'
 }
 
 /** Why this is no certificate to sign in with; the library would say so in OpenSSL's words. */

@@ -46,6 +46,9 @@ export async function listNames(
   return [...names]
 }
 
+/** Characters. All that were seen are remembered while the list is read. */
+const longestLink = 4096
+
 interface Page {
   readonly names: readonly string[]
   readonly next: string | undefined
@@ -58,7 +61,9 @@ function readPage(body: Buffer, wall: number): Page {
   const items: unknown = page.value ?? []
   if (!Array.isArray(items)) throw new Malformed('its "value" is no list')
   const next = page.nextLink ?? undefined
-  if (next !== undefined && typeof next !== 'string') throw new Malformed('its "nextLink" is no text')
+  if (next !== undefined && (typeof next !== 'string' || next.length > longestLink)) {
+    throw new Malformed('its "nextLink" is no text, or too long')
+  }
   return { names: items.flatMap((item) => nameOf(item, wall)), next: next === '' ? undefined : next }
 }
 

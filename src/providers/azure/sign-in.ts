@@ -17,6 +17,8 @@ const shortestLife = 1000
 /** What a Bearer token may hold (RFC 6750, section 2.1, read generously). */
 const tokenForm = /^[!-~]+$/
 
+const authorityForm = /^https:\/\/[A-Za-z0-9._:[\]-]+$/
+
 const publicCloud = 'https://login.microsoftonline.com'
 
 /** Asks Microsoft Entra ID, or the machine's managed identity, for tokens. */
@@ -104,10 +106,11 @@ export class SignIn {
   }
 
   #authority(): string {
-    return (this.#config.authorityHost ?? (process.env.AZURE_AUTHORITY_HOST || publicCloud)).replace(
-      /\/$/,
-      '',
-    )
+    const configured = this.#config.authorityHost
+    if (configured !== undefined) return configured.replace(/\/$/, '')
+    const found = (process.env.AZURE_AUTHORITY_HOST || publicCloud).replace(/\/$/, '')
+    if (authorityForm.test(found) && URL.canParse(found)) return found
+    throw this.#unusable('AZURE_AUTHORITY_HOST is no address such as https://login.microsoftonline.com')
   }
 
   #read(text: string, expiresOn: number): AccessToken {

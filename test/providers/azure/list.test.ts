@@ -102,6 +102,7 @@ t.test('a list that is none is refused as a whole', async (t) => {
     '[]',
     '{"value":"CANARY"}',
     '{"value":[],"nextLink":7}',
+    `{"value":[],"nextLink":"/secrets?${'x'.repeat(5000)}"}`,
     '{"value":["CANARY"]}',
     '{"value":[{"id":"https://v/keys/CANARY"}]}',
     '{"value":[{"id":"https://v/secrets/a_b"}]}',

@@ -193,6 +193,25 @@ t.test('an authority that is not there is told, with the option that names it', 
   t.match(error, { kind: 'unavailable', reason: 'refused', message: /the port in authorityHost/ })
 })
 
+t.test('an authority that the environment names wrongly is told as such', async (t) => {
+  const { provider } = await azure(t, { authorityHost: undefined })
+  for (const host of [
+    'login.microsoftonline.com',
+    'http://login.example',
+    'https://CANARY/x',
+    'https://a:99999',
+  ]) {
+    setEnvironment(t, { AZURE_AUTHORITY_HOST: host })
+    const error = await failureOf(provider.fetch(['key'], signal()))
+    t.match(error, {
+      kind: 'unavailable',
+      reason: 'credential',
+      message: /AZURE_AUTHORITY_HOST is no address/,
+    })
+    leaksNothing(t, error)
+  }
+})
+
 t.test('an authority that sends the credential elsewhere does not get it there', async (t) => {
   const { entra, provider } = await azure(t)
   const elsewhere = await azure(t)

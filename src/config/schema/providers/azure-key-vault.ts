@@ -72,7 +72,7 @@ const managedIdentity = section({
     description: 'The resource id of a user-assigned identity, in place of its client id.',
     fallback: 'none',
     example:
-      '/subscriptions/…/resourceGroups/shop/providers/Microsoft.ManagedIdentity/userAssignedIdentities/shop',
+      '/subscriptions/ID/resourceGroups/shop/providers/Microsoft.ManagedIdentity/userAssignedIdentities/shop',
   }),
 }).check(z.refine((id) => id.clientId === undefined || id.resourceId === undefined, { error: oneIdentity }))
 
@@ -97,10 +97,14 @@ const kinds = 'exactly one of workloadIdentity, managedIdentity, clientSecret, c
 const credential = section({
   workloadIdentity: option(z.optional(workloadIdentity), {
     description: "Microsoft Entra Workload ID: the pod's service account, without any secret.",
+    type: 'mapping',
+    fallback: 'not used',
     example: {},
   }),
   managedIdentity: option(z.optional(managedIdentity), {
     description: 'The identity of the virtual machine, node or App Service.',
+    type: 'mapping',
+    fallback: 'not used',
     example: {},
   }),
   clientSecret: option(z.optional(clientSecret), { description: 'An application with a client secret.' }),
@@ -128,6 +132,7 @@ export const azureKeyVault = section({
     description: `How the sidecar signs in: ${kinds}.`,
     fallback:
       "what the environment names, in this order: `AZURE_TENANT_ID` and `AZURE_CLIENT_ID` with `AZURE_CLIENT_SECRET`, with `AZURE_CLIENT_CERTIFICATE_PATH`, or with `AZURE_FEDERATED_TOKEN_FILE`; else the machine's managed identity",
+    type: 'mapping',
     example: { workloadIdentity: {} },
   }),
   authorityHost: option(z.optional(httpsUrl(/^https:\/\/[A-Za-z0-9._:[\]-]+\/?$/, authorityExpected)), {

@@ -22,6 +22,9 @@ export interface Contents {
   readonly certificates: Buffer[]
 }
 
+/** A chain has three or four; they are put in order by comparing each with each. */
+const mostCertificates = 50
+
 const data = '1.2.840.113549.1.7.1'
 const encryptedData = '1.2.840.113549.1.7.6'
 /** Kinds of bags (RFC 7292, section 4.2). */
@@ -135,6 +138,12 @@ async function readBags(
     } else if (kind === certBag) {
       const [type, certificate] = partsOf(insideOf(value))
       if (oidOf(type) !== x509Certificate) throw unreadable()
+      if (certificates.length === mostCertificates) {
+        throw new Malformed(
+          `its PKCS#12 container holds more than ${mostCertificates} certificates`,
+          'oversized',
+        )
+      }
       certificates.push(Buffer.from(contentOf(insideOf(certificate), tags.octetString)))
     }
   }

@@ -13,7 +13,8 @@ import { unreadable } from './der.ts'
 export async function pemOfPkcs12(text: string): Promise<SecretValue> {
   const container = Buffer.from(text, 'base64')
   // Node's decoder skips what is no base64, and would make a shorter container of a broken one.
-  if (container.toString('base64') !== text) throw new Malformed('its PKCS#12 container is not valid base64')
+  if (container.toString('base64') !== text)
+    throw new Malformed('its PKCS#12 container is not valid base64. Set certificates: unchanged for it')
   let contents: Contents | undefined
   try {
     contents = await openPkcs12(container)
