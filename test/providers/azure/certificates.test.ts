@@ -33,7 +33,7 @@ t.test('a certificate that lies there as PEM comes as it is', async (t) => {
 
 t.test('unchanged gives what the vault has', async (t) => {
   const { vault, provider } = await azure(t, { certificates: 'unchanged' })
-  const secret = pkcs12('rc2-ec.p12')
+  const secret = pkcs12('camellia-ec.p12')
   vault.set('key', secret)
   t.equal(text((await provider.fetch(['key'], signal())).get('key')), secret.value)
 })
@@ -42,12 +42,12 @@ t.test('what cannot be unpacked is an error of that key alone, with a way out', 
   const { vault, provider } = await azure(t)
   vault.set('good', 'CANARY-good')
   for (const [what, secret, words] of [
-    ['rc2', pkcs12('rc2-ec.p12'), /not known here/],
+    ['camellia', pkcs12('camellia-ec.p12'), /not known here/],
     ['password', pkcs12('with-password-ec.p12'), /has a password/],
     ['slow', pkcs12('too-slow.p12'), /more iterations than are sensible/],
-    ['no base64', { ...pkcs12('rc2-ec.p12'), value: 'CANARY!' }, /not valid base64/],
-    ['no container', { ...pkcs12('rc2-ec.p12'), value: 'Q0FOQVJZ' }, /not valid DER/],
-    ['empty', { ...pkcs12('rc2-ec.p12'), value: '' }, /not valid DER/],
+    ['no base64', { ...pkcs12('camellia-ec.p12'), value: 'CANARY!' }, /not valid base64/],
+    ['no container', { ...pkcs12('camellia-ec.p12'), value: 'Q0FOQVJZ' }, /not valid DER/],
+    ['empty', { ...pkcs12('camellia-ec.p12'), value: '' }, /not valid DER/],
   ] as const) {
     vault.set('key', secret)
     const found = await provider.fetch(['key', 'good'], signal())

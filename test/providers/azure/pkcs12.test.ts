@@ -6,6 +6,7 @@ import t from 'tap'
 import { numberOf, oidOf, partsOf, readElement } from '../../../src/providers/azure/pkcs12/der.ts'
 import { Budget, pkcs12Key } from '../../../src/providers/azure/pkcs12/derive.ts'
 import { pemOfPkcs12 } from '../../../src/providers/azure/pkcs12/pem.ts'
+import { decryptRc2 } from '../../../src/providers/azure/pkcs12/rc2.ts'
 import { Malformed } from '../../../src/providers/shared/malformed.ts'
 
 const folder = join(import.meta.dirname, '../../support/fixtures/pkcs12')
@@ -21,10 +22,41 @@ t.test('what OpenSSL packs is unpacked, however it is encrypted', async (t) => {
     ['aes-128-and-192.p12', 'rsa.pem'],
     ['triple-des.p12', 'rsa.pem'],
     ['no-checksum.p12', 'rsa.pem'],
+    ['rc2.p12', 'rsa.pem'],
+    ['windows-ec.p12', 'ec.pem'],
     ['one-iteration-ec.p12', 'ec.pem'],
     ['plain-ec.p12', 'ec.pem'],
   ] as const) {
     t.equal(await opened(fixture(name)), fixture(expected).toString(), name)
+  }
+})
+
+t.test('RC2 is what OpenSSL makes of the same keys', async (t) => {
+  for (const [key, iv, text, encrypted] of [
+    [
+      'e424b74695',
+      '60ff2c9880700595',
+      'db1a905841f6803657b2e4dfbb365f7a1420157061dca466eca14e0a4ce8e68525109ce738a6252b',
+      '81f74f2e00a76ce72a3937c30a9fb2ace9ec628c065a6b55745634648ac66d477643e7288efb2c0ecf9ea1930efc58cd',
+    ],
+    [
+      '4fa9bbc711397298f377d49a5df93be5',
+      'f7c1ad0732713040',
+      '4fc2e1125718572397f5f8389c47568a57a87bda888d837eebf84a57973f1f551201569077485421',
+      '7fe37213d530a85bde8e386cbc6b8da353ca76408ef3cd4c5082acab6c3635b85cc6eca2927d8ab527043fd167e516c4',
+    ],
+  ] as const) {
+    const [keyBytes, ivBytes] = [Buffer.from(key, 'hex'), Buffer.from(iv, 'hex')]
+    const whole = Buffer.from(encrypted, 'hex')
+    t.equal(decryptRc2(keyBytes, ivBytes, whole)?.toString('hex'), text)
+    t.equal(
+      decryptRc2(keyBytes, ivBytes, whole.subarray(0, -8)),
+      undefined,
+      'without the block of the padding',
+    )
+    t.equal(decryptRc2(keyBytes, ivBytes, whole.subarray(0, -1)), undefined, 'with half a block')
+    t.equal(decryptRc2(keyBytes, ivBytes, Buffer.alloc(0)), undefined, 'nothing')
+    t.equal(decryptRc2(keyBytes, ivBytes.subarray(1), whole), undefined, 'with a short start')
   }
 })
 
@@ -142,6 +174,37 @@ t.test('a container cannot ask for work without end', async (t) => {
   t.throws(() => budget.spend(1), { ...malformed, reason: 'oversized' })
   t.throws(() => new Budget().spend(0), malformed)
 })
+
+t.test(
+  'a container holds as many certificates as a chain could have, and not as many as would take long',
+  async (t) => {
+    const [certificate = ''] =
+      /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(fixture('ec.pem').toString()) ?? []
+    const bag = certificateBag(Buffer.from(certificate.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64'))
+    const pem = await opened(plainContainer(Array(50).fill(bag)))
+    t.equal(pem.match(/BEGIN CERTIFICATE/g)?.length, 50)
+    await t.rejects(opened(plainContainer(Array(51).fill(bag))), { ...malformed, reason: 'oversized' })
+    await t.rejects(opened(plainContainer([])), { ...malformed, message: /holds no certificate/ })
+  },
+)
+
+/** A container without a checksum whose bags nobody encrypted. */
+function plainContainer(bags: readonly Buffer[]): Buffer {
+  return sequence(tagged(0x02, Buffer.from([3])), data(sequence(data(sequence(...bags)))))
+}
+
+function data(content: Buffer): Buffer {
+  return sequence(identifier('2a864886f70d010701'), tagged(0xa0, tagged(0x04, content)))
+}
+
+function certificateBag(der: Buffer): Buffer {
+  const value = sequence(identifier('2a864886f70d01091601'), tagged(0xa0, tagged(0x04, der)))
+  return sequence(identifier('2a864886f70d010c0a0103'), tagged(0xa0, value))
+}
+
+function identifier(hex: string): Buffer {
+  return tagged(0x06, Buffer.from(hex, 'hex'))
+}
 
 async function outcome(container: Buffer): Promise<string> {
   try {

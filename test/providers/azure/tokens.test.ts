@@ -14,6 +14,7 @@ t.test('one token does for all fetches, also for those that come while it is ask
   await Promise.all(['a', 'b', 'c'].map((key) => provider.fetch([key], signal())))
   await provider.fetch(['a', 'b', 'c'], signal())
   t.equal(entra.signIns, 1)
+  leaksNothing(t, provider)
 })
 
 t.test('a token is replaced before it ends, and not before', async (t) => {
@@ -130,6 +131,25 @@ t.test('when nobody waits any more, the sign-in ends', async (t) => {
   controller.abort()
   t.match(await fetching, { reason: 'aborted' })
   await left.promise
+})
+
+t.test('giving up, or closing, ends the question of what a token has to be for', async (t) => {
+  for (const ends of ['gives up', 'closes'] as const) {
+    const { vault, provider } = await azure(t, { resource: undefined })
+    const asked = Promise.withResolvers<void>()
+    const left = Promise.withResolvers<void>()
+    vault.backend.handler = (request) => {
+      asked.resolve()
+      request.socket.once('close', () => left.resolve())
+    }
+    const controller = new AbortController()
+    const fetching = failureOf(provider.fetch(['key'], controller.signal))
+    await asked.promise
+    if (ends === 'closes') await provider.close?.()
+    else controller.abort()
+    t.match(await fetching, { kind: 'unavailable', reason: 'aborted' }, ends)
+    await left.promise
+  }
 })
 
 t.test('closing the provider ends a sign-in', async (t) => {

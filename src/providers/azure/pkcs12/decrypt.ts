@@ -2,6 +2,7 @@ import { createDecipheriv } from 'node:crypto'
 import { Malformed } from '../../shared/malformed.ts'
 import { contentOf, type Element, numberOf, oidOf, partsOf, tags } from './der.ts'
 import { type Budget, type Hash, pbkdf2Key, pkcs12Key } from './derive.ts'
+import { decryptRc2 } from './rc2.ts'
 
 /** Pseudo-random functions of PBKDF2 (RFC 8018, appendix B.1.2). */
 const prfs: ReadonlyMap<string, Hash> = new Map([
@@ -27,11 +28,25 @@ const ciphers: ReadonlyMap<string, Cipher> = new Map([
 
 const pbes2 = '1.2.840.113549.1.5.13'
 const pbkdf2 = '1.2.840.113549.1.5.12'
-/** pbeWithSHAAnd3-KeyTripleDES-CBC (RFC 7292, appendix C): what Windows makes. */
-const pbeTripleDes = '1.2.840.113549.1.12.1.3'
+interface OldScheme {
+  /** Bytes. */
+  readonly keyLength: number
+  /** Undefined where it was not encrypted with this key. */
+  readonly decipher: (key: Buffer, iv: Buffer, encrypted: Buffer) => Buffer | undefined
+}
 
-/** Bytes. */
-const desBlock = 8
+const tripleDes = (key: Buffer, iv: Buffer, encrypted: Buffer): Buffer =>
+  deciphered('des-ede3-cbc', key, iv, encrypted)
+
+/** PKCS#12's own schemes (RFC 7292, appendix C), which Windows uses to this day. */
+const oldSchemes: ReadonlyMap<string, OldScheme> = new Map([
+  ['1.2.840.113549.1.12.1.3', { keyLength: 24, decipher: tripleDes }],
+  ['1.2.840.113549.1.12.1.5', { keyLength: 16, decipher: decryptRc2 }],
+  ['1.2.840.113549.1.12.1.6', { keyLength: 5, decipher: decryptRc2 }],
+])
+
+/** Bytes of a block of triple DES and of RC2. */
+const oldBlock = 8
 
 /**
  * Decrypts what the empty password protects.
@@ -49,8 +64,9 @@ export async function decrypt(
   const [id, parameters] = partsOf(algorithm)
   const oid = oidOf(id)
   if (oid === pbes2) return await decryptPbes2(parameters, encrypted, budget)
-  if (oid === pbeTripleDes) return await decryptTripleDes(parameters, encrypted, password, budget)
-  throw unknownCipher()
+  const scheme = oldSchemes.get(oid)
+  if (scheme === undefined) throw unknownCipher()
+  return await decryptOld(scheme, parameters, encrypted, password, budget)
 }
 
 /** PBES2 (RFC 8018, section 6.2). */
@@ -81,7 +97,8 @@ async function decryptPbes2(
   return deciphered(cipher.name, key, contentOf(iv, tags.octetString), encrypted)
 }
 
-async function decryptTripleDes(
+async function decryptOld(
+  { keyLength, decipher }: OldScheme,
   parameters: Element | undefined,
   encrypted: Buffer,
   password: Buffer,
@@ -93,9 +110,11 @@ async function decryptTripleDes(
     salt: contentOf(saltElement, tags.octetString),
     iterations: numberOf(count),
   }
-  const key = await pkcs12Key(password, 'key', { ...common, length: 24 }, budget)
-  const iv = await pkcs12Key(password, 'iv', { ...common, length: desBlock }, budget)
-  return deciphered('des-ede3-cbc', key, iv, encrypted)
+  const key = await pkcs12Key(password, 'key', { ...common, length: keyLength }, budget)
+  const iv = await pkcs12Key(password, 'iv', { ...common, length: oldBlock }, budget)
+  const clear = decipher(key, iv, encrypted)
+  if (clear === undefined) throw wrongKey()
+  return clear
 }
 
 /** OpenSSL's own errors are not kept. The key is overwritten. */
@@ -107,16 +126,20 @@ function deciphered(cipher: string, key: Buffer, iv: Buffer, encrypted: Buffer):
     first.fill(0)
     return whole
   } catch {
-    throw new Malformed(
-      'its PKCS#12 container cannot be opened without a password. Set certificates: unchanged for it',
-    )
+    throw wrongKey()
   } finally {
     key.fill(0)
   }
 }
 
+function wrongKey(): Malformed {
+  return new Malformed(
+    'its PKCS#12 container cannot be opened without a password. Set certificates: unchanged for it',
+  )
+}
+
 function unknownCipher(): Malformed {
   return new Malformed(
-    'its PKCS#12 container is encrypted in a way that is not known here (AES and triple DES are). Have the certificate kept as PEM, or set certificates: unchanged',
+    'its PKCS#12 container is encrypted in a way that is not known here (AES, triple DES and RC2 are). Have the certificate kept as PEM, or set certificates: unchanged',
   )
 }
