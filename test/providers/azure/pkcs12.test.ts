@@ -182,7 +182,7 @@ t.test(
       /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(fixture('ec.pem').toString()) ?? []
     const bag = certificateBag(Buffer.from(certificate.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64'))
     const pem = await opened(plainContainer(Array(50).fill(bag)))
-    t.equal(pem.match(/BEGIN CERTIFICATE/g)?.length, 50)
+    t.equal(pem, `${certificate}\n`, 'and one that lies there more than once comes once')
     await t.rejects(opened(plainContainer(Array(51).fill(bag))), { ...malformed, reason: 'oversized' })
     await t.rejects(opened(plainContainer([])), { ...malformed, message: /holds no certificate/ })
   },

@@ -30,7 +30,9 @@ function pemOf({ keys, certificates }: Contents): string {
     throw new Malformed('its PKCS#12 container holds several keys. Set certificates: unchanged for it')
   if (certificates.length === 0) throw new Malformed('its PKCS#12 container holds no certificate')
   const [key] = keys.map(keyOf)
-  const chain = inOrder(certificates.map(certificateOf), key)
+  // One certificate may lie there twice: with its key, and in the chain.
+  const all = new Map(certificates.map((der) => [der.toString('hex'), certificateOf(der)]))
+  const chain = inOrder([...all.values()], key)
   const written = key === undefined ? '' : String(key.export({ type: 'pkcs8', format: 'pem' }))
   return written + chain.map(String).join('')
 }
@@ -66,6 +68,9 @@ function inOrder(certificates: readonly X509Certificate[], key: KeyObject | unde
     chain.push(next)
     at = left.findIndex((other) => next.checkIssued(other))
   }
-  if (chain.length === 0) throw new Malformed('its PKCS#12 container holds no certificate of its key')
+  // Without a key they may also have issued each other, and then none is the first.
+  if (chain.length === 0 && key !== undefined) {
+    throw new Malformed('its PKCS#12 container holds no certificate of its key')
+  }
   return [...chain, ...left]
 }
