@@ -188,6 +188,31 @@ t.test(
   },
 )
 
+t.test('a container needs the certificate of its key, and one key alone', async (t) => {
+  const [ec, rsa] = [fixture('ec.pem').toString(), fixture('rsa.pem').toString()]
+  const key = keyBag(derOf(ec, 'PRIVATE KEY'))
+  const [own, other] = [certificateBag(derOf(ec, 'CERTIFICATE')), certificateBag(derOf(rsa, 'CERTIFICATE'))]
+  t.equal(await opened(plainContainer([other, key, own])), `${ec}${pemOf(rsa, 'CERTIFICATE')}\n`)
+  await t.rejects(opened(plainContainer([key, other])), {
+    ...malformed,
+    message: /no certificate of its key/,
+  })
+  await t.rejects(opened(plainContainer([key, key, own])), { ...malformed, message: /several keys/ })
+  await t.rejects(opened(plainContainer([keyBag(derOf(ec, 'CERTIFICATE')), own])), malformed)
+})
+
+function pemOf(text: string, label: string): string {
+  return new RegExp(`-----BEGIN ${label}-----[^-]+-----END ${label}-----`).exec(text)?.[0] ?? ''
+}
+
+function derOf(text: string, label: string): Buffer {
+  return Buffer.from(pemOf(text, label).replaceAll(/-----[^-]+-----|\s/g, ''), 'base64')
+}
+
+function keyBag(der: Buffer): Buffer {
+  return sequence(identifier('2a864886f70d010c0a0101'), tagged(0xa0, der))
+}
+
 /** A container without a checksum whose bags nobody encrypted. */
 function plainContainer(bags: readonly Buffer[]): Buffer {
   return sequence(tagged(0x02, Buffer.from([3])), data(sequence(data(sequence(...bags)))))
