@@ -75,6 +75,10 @@ export class FakeTokens {
     if (this.#all.delete(token.id)) this.onEnded(token)
   }
 
+  revokeAll(): void {
+    for (const token of this.#all.values()) this.revoke(token)
+  }
+
   /** @returns seconds that it lives from now on */
   renew(token: FakeToken, seconds: number): number {
     const now = this.#clock.now()

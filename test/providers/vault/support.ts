@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { VaultProviderConfig } from '../../../src/config/schema.ts'
 import { StringSource } from '../../../src/config/source.ts'
@@ -88,4 +89,20 @@ export async function failure(fetching: Promise<unknown>): Promise<ProviderError
   const outcome = await fetching.catch((error: unknown) => error)
   if (outcome instanceof ProviderError) return outcome
   throw new Error('it did not fail, or otherwise than the contract says', { cause: outcome })
+}
+
+/** Why one key brings no value. */
+export async function failureAt(provider: Provider, key: string): Promise<ProviderError> {
+  return await failure(one(provider, key).then((brought) => Promise.reject(brought)))
+}
+
+/** Resolves when it holds: the clock of a test is its own, and that of the network is not. */
+export async function until(holds: () => boolean): Promise<void> {
+  const given = performance.now() + 10_000
+  while (!holds()) {
+    if (performance.now() > given) throw new Error(`it never came to be that ${holds}`)
+    await setImmediate()
+  }
+  // What was waited for is an answer that was sent: it has yet to arrive.
+  for (let turns = 0; turns < 20; turns++) await setImmediate()
 }
