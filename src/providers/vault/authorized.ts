@@ -60,10 +60,11 @@ export class Authorized {
   }
 
   #dead({ reply, token }: Granted, asked: Asked): ProviderError {
-    const line = policyLine(this.#rightFor(asked))
+    const dead = this.#session.describeDead(token)
+    const right = asked.whenDenied === undefined ? `, nor ${policyLine(this.#rightFor(asked))}` : ''
     return denied(
       reply.place,
-      `403: ${this.#session.describeDead(token)} Where it is good, it has neither the policy default, by which it could be looked up, nor ${line}.`,
+      `403: ${dead} Where it is good, it lacks the policy default, by which it could be looked up${right}.`,
     )
   }
 

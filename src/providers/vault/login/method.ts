@@ -48,7 +48,9 @@ function loginFailure(reply: Reply, mount: string, why: string): ProviderError {
     )
   }
   if (status === 400 || status === 401 || status === 403) {
-    return denied(place, `the login was refused (${status}): ${why}`)
+    // What is not mounted is refused as well, so that nobody can find out what is.
+    const mounted = status === 403 ? ` Or no auth method is mounted at auth/${mount}.` : ''
+    return denied(place, `the login was refused (${status}): ${why}${mounted}`)
   }
   return failureOf(reply)
 }
