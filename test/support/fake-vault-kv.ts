@@ -2,6 +2,7 @@ import { envelope, type FakeAnswer, type FakeRequest, failed, nothing } from './
 
 interface Version {
   readonly data: Record<string, unknown>
+  readonly createdTime: string
   deletionTime: string
   destroyed: boolean
 }
@@ -11,6 +12,7 @@ export class FakeKv {
   version: 1 | 2
   /** Seconds that KV 1 advises. */
   advised = 2_764_800
+  #writes = 0
   readonly #secrets = new Map<string, Version[]>()
 
   constructor(version: 1 | 2) {
@@ -20,7 +22,9 @@ export class FakeKv {
   /** Writes another version. */
   put(path: string, data: Record<string, unknown>): this {
     const versions = this.#secrets.get(path) ?? []
-    this.#secrets.set(path, [...versions, { data, deletionTime: '', destroyed: false }])
+    // Each write has a time of its own.
+    const createdTime = new Date(Date.UTC(2025, 0, 1) + 1000 * this.#writes++).toISOString()
+    this.#secrets.set(path, [...versions, { data, createdTime, deletionTime: '', destroyed: false }])
     return this
   }
 
@@ -63,7 +67,7 @@ export class FakeKv {
     if (version === undefined) return nothing
     const metadata = {
       version: number,
-      created_time: '2025-12-31T00:00:00.000000000Z',
+      created_time: version.createdTime,
       deletion_time: version.deletionTime,
       destroyed: version.destroyed,
       custom_metadata: null,
@@ -76,9 +80,9 @@ export class FakeKv {
   #metadata(path: string): FakeAnswer {
     const versions = this.#secrets.get(path)
     if (versions === undefined) return nothing
-    const entries = versions.map(({ deletionTime, destroyed }, index) => [
+    const entries = versions.map(({ createdTime, deletionTime, destroyed }, index) => [
       String(index + 1),
-      { created_time: '2025-12-31T00:00:00.000000000Z', deletion_time: deletionTime, destroyed },
+      { created_time: createdTime, deletion_time: deletionTime, destroyed },
     ])
     const data = { current_version: versions.length, versions: Object.fromEntries(entries) }
     return envelope({ data })

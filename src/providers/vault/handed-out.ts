@@ -14,10 +14,14 @@ export interface Out {
 /** More than this are no longer kept account of, the oldest first: they end by themselves. */
 const most = 100_000
 
+/** How many there are when what is over is first looked for; then when there are twice as many as were left. */
+const firstSweep = 1_000
+
 /** The leases that were handed out and may be alive: to be renewed, to be revoked, or to end with their token. */
 export class HandedOut {
   readonly #clock: Clock
   readonly #all = new Map<string, Out>()
+  #sweepAt = firstSweep
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -66,12 +70,14 @@ export class HandedOut {
     return this.#all.entries().filter(([, { endsAt }]) => endsAt > now)
   }
 
-  /** What is over goes, a few at a time: those that were added first are looked at first. */
   #prune(): void {
+    if (this.#all.size < this.#sweepAt) return
     const now = this.#clock.now()
-    for (const [id, { endsAt }] of this.#all) {
-      if (endsAt > now && this.#all.size < most) break
+    for (const [id, { endsAt }] of this.#all) if (endsAt <= now) this.#all.delete(id)
+    for (const id of this.#all.keys()) {
+      if (this.#all.size < most) break
       this.#all.delete(id)
     }
+    this.#sweepAt = Math.min(Math.max(firstSweep, 2 * this.#all.size), most)
   }
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../secrets/provider.ts'
+import { jsonNumber } from '../shared/json.ts'
 import type { VaultClient } from './client.ts'
 import { failureOf } from './failure.ts'
 import { millisecondsOf, type Reply } from './reply.ts'
@@ -49,7 +50,8 @@ export class Liveness {
     const reply: Reply = await this.#client.send(request, this.#ended.signal)
     const data = reply.envelope?.data
     if (reply.status === 200 && data !== undefined) {
-      token.lives({ ttlMs: millisecondsOf(data.ttl), renewable: data.renewable === true }, reply.askedAt)
+      if (jsonNumber(data.ttl) !== undefined)
+        token.lives({ ttlMs: millisecondsOf(data.ttl), renewable: data.renewable === true }, reply.askedAt)
       return true
     }
     if (reply.status === 403) return false

@@ -13,6 +13,8 @@ import type { Token } from './token.ts'
  * have changed: a denied path must not cause a login each time that it is asked for.
  */
 const oldEnough = 10 * 60_000
+/** It doubles up to this where another login changed nothing: each leaves a token behind that lives on at the server. */
+const longestPatience = 60 * 60_000
 /** And for which a login that changed nothing is not tried again because of a denial. */
 const futileFor = 5 * 60_000
 /** Milliseconds after a failed login before the next, doubling. */
@@ -41,6 +43,9 @@ export class LoginSession implements Session {
   #failure: { readonly error: ProviderError; readonly until: number } | undefined
   #failures = 0
   #futileUntil = Number.NEGATIVE_INFINITY
+  #patience = oldEnough
+  /** The last token that a denial was blamed on: many keys may be denied with one. */
+  #blamed: Token | undefined
   #retry: Timer | undefined
 
   constructor(options: LoginSessionOptions) {
@@ -65,7 +70,7 @@ export class LoginSession implements Session {
     if (this.#current !== token) return await this.token(signal)
     const isAlive = await this.#waitFor(this.#liveness.isAlive(token), signal)
     if (this.#current !== token) return await this.token(signal)
-    const isOld = this.#now - token.obtainedAt >= oldEnough
+    const isOld = this.#now - token.obtainedAt >= this.#patience
     if (isAlive && (!isOld || this.#options.isNeeded(token))) return 'denied'
     if (!isAlive && this.#now < this.#futileUntil) return 'denied'
     return await this.#waitFor(this.#logIn(), signal)
@@ -75,6 +80,8 @@ export class LoginSession implements Session {
     // Where a new token looks dead, it is one that may not look itself up, and dead and denied cannot be told apart.
     const isAlive = await this.#liveness.isAlive(token).catch(() => true)
     if (!isAlive) this.#futileUntil = this.#now + futileFor
+    else if (this.#blamed !== token) this.#patience = Math.min(this.#patience * 2, longestPatience)
+    this.#blamed = token
   }
 
   isCurrent(token: Token): boolean {

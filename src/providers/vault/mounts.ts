@@ -17,14 +17,22 @@ export class Mount {
   readonly path: string
   /** The version of a KV engine; undefined for any other. */
   readonly kv: 1 | 2 | undefined
-  /** When it was found out, on the monotonic clock. */
-  readonly foundAt: number
+  #foundAt: number
   #metadataDeniedUntil = Number.NEGATIVE_INFINITY
 
   constructor(path: string, kv: 1 | 2 | undefined, foundAt: number) {
     this.path = path
     this.kv = kv
-    this.foundAt = foundAt
+    this.#foundAt = foundAt
+  }
+
+  /** When it was last found to be this, on the monotonic clock. */
+  get foundAt(): number {
+    return this.#foundAt
+  }
+
+  found(now: number): void {
+    this.#foundAt = now
   }
 
   /** What of a path follows the mount. */
@@ -72,7 +80,7 @@ export class Mounts {
     if (this.#kvVersion !== 'auto' || this.#clock.now() - mount.foundAt < surelyCurrent) return undefined
     const now = await this.#probe(path, signal)
     if (now.isSameAs(mount)) {
-      this.#learn(now)
+      mount.found(now.foundAt)
       return undefined
     }
     this.#known.delete(mount.path)

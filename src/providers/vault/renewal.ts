@@ -74,6 +74,7 @@ export class Renewal {
 
   #took(reply: Reply): void {
     const { token, clock } = this.#options
+    if (this.#ended.signal.aborted) return
     const { status, askedAt, envelope } = reply
     const auth = envelope?.auth
     if (!reply.isSuccess || auth === undefined) {

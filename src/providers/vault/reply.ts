@@ -39,7 +39,7 @@ export class Reply implements ReplyHead {
     this.askedAt = head.askedAt
     const json = bodyOf(body, this.isSuccess)
     this.isVaults = json !== undefined && (this.isSuccess || Array.isArray(json.errors) || 'data' in json)
-    this.#errors = Array.isArray(json?.errors) ? json.errors.filter((text) => typeof text === 'string') : []
+    this.#errors = errorsOf(json?.errors)
     this.#envelope = json === undefined ? undefined : envelopeOf(json)
   }
 
@@ -74,6 +74,13 @@ function bodyOf(body: Buffer, isSuccess: boolean): Record<string, unknown> | und
   }
   if (isSuccess) throw new Malformed('it is no JSON object')
   return undefined
+}
+
+/** What is matched against patterns is short, whatever was sent. */
+function errorsOf(errors: unknown): string[] {
+  if (!Array.isArray(errors)) return []
+  const texts = errors.filter((text) => typeof text === 'string')
+  return texts.slice(0, 10).map((text) => text.slice(0, 1000))
 }
 
 function envelopeOf(json: Record<string, unknown>): Envelope {

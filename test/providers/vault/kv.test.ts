@@ -106,9 +106,10 @@ t.test('what is held is confirmed by its metadata, without reading it', async (t
   const vault = await startFakeVault(t)
   const kv = vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
   const provider = withToken(t, vault)
+  for (const key of ['kv/app', 'kv/app?version=1']) await value(provider, key)
   t.strictSame(await one(provider, 'kv/app', '1'), { unchanged: true })
   t.strictSame(await one(provider, 'kv/app?version=1', '1'), { unchanged: true })
-  t.equal(vault.count(/kv\/data/), 0)
+  t.equal(vault.count(/kv\/data/), 2)
 
   kv.put('app', { v: 'CANARY-2' })
   t.match(await one(provider, 'kv/app', '1'), { version: '2' })
@@ -120,16 +121,39 @@ t.test('what is held is confirmed by its metadata, without reading it', async (t
   t.match(await one(provider, 'kv/app', 'of another provider'), { version: '2' })
 })
 
+t.test('a version that another provider read is read again: its number says too little', async (t) => {
+  const vault = await startFakeVault(t)
+  vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
+  t.match(await one(withToken(t, vault), 'kv/app', '1'), { version: '1' })
+  t.equal(vault.count(/kv\/metadata/), 0)
+})
+
+t.test(
+  'a secret that was removed and written anew is another one, although its version is 1 again',
+  async (t) => {
+    const vault = await startFakeVault(t)
+    const kv = vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
+    const provider = withToken(t, vault)
+    await value(provider, 'kv/app')
+    kv.remove('app')
+    kv.put('app', { v: 'CANARY-another' })
+    t.equal(text(await one(provider, 'kv/app', '1')), '{"v":"CANARY-another"}')
+    t.strictSame(await one(provider, 'kv/app', '1'), { unchanged: true })
+  },
+)
+
 t.test(
   'a version that is held and was deleted is missing, although it is the current one still',
   async (t) => {
     const vault = await startFakeVault(t)
     const kv = vault.mountKv('kv/', 2).put('a', { v: 'CANARY-1' }).put('b', { v: 'CANARY-1' })
     const provider = withToken(t, vault)
+    for (const key of ['kv/a', 'kv/b']) await value(provider, key)
     kv.delete('a', 1)
     kv.destroy('b', 1)
     t.match(await one(provider, 'kv/a', '1'), { kind: 'missing' })
     t.match(await one(provider, 'kv/b', '1'), { kind: 'missing' })
+    t.equal(vault.count(/kv\/metadata/), 2)
     kv.remove('a')
     t.match(await one(provider, 'kv/a', '1'), { kind: 'missing' })
   },
@@ -143,9 +167,10 @@ t.test(
     vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
     const token = vault.token({ ttl: 0, policy: { 'kv/data/*': ['read'] } })
     const provider = vaultProvider(t, vault.url, { auth: { token: source(token) } }, { clock })
+    await value(provider, 'kv/app')
     for (let n = 0; n < 3; n++) t.match(await one(provider, 'kv/app', '1'), { version: '1' })
     t.equal(vault.count(/kv\/metadata/), 1)
-    t.equal(vault.count(/kv\/data/), 3)
+    t.equal(vault.count(/kv\/data/), 4)
     await clock.advance(10 * 60_000)
     await one(provider, 'kv/app', '1')
     t.equal(vault.count(/kv\/metadata/), 2)
@@ -156,6 +181,7 @@ t.test('a failing server is not asked twice, for the metadata and then for the v
   const vault = await startFakeVault(t)
   vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
   const provider = withToken(t, vault, { kvVersion: 2 })
+  await value(provider, 'kv/app')
   for (const [status, kind] of [
     [429, 'throttled'],
     [503, 'unavailable'],
@@ -163,7 +189,8 @@ t.test('a failing server is not asked twice, for the metadata and then for the v
     vault.intercept = ({ path }) => (path.startsWith('kv/') ? { status, body: { errors: [] } } : undefined)
     t.match(await one(provider, 'kv/app', '1'), { kind })
   }
-  t.equal(vault.count(/kv\/data/), 0)
+  t.equal(vault.count(/kv\/data/), 1)
+  t.equal(vault.count(/kv\/metadata/), 2)
 })
 
 t.test('what KV version 1 calls a lease is advice', async (t) => {

@@ -119,6 +119,12 @@ t.test('a denied path causes no login, however often it is asked for', async (t)
   await clock.advance(11 * minute)
   for (let n = 0; n < 20; n++) t.match(await one(provider, 'kv/app'), { kind: 'denied' })
   t.equal(vault.count(/login/), 2, 'once the token is old, in case the policies of the role have changed')
+  await clock.advance(11 * minute)
+  t.match(await one(provider, 'kv/app'), { kind: 'denied' })
+  t.equal(vault.count(/login/), 2, 'and less and less often, as it does not help')
+  await clock.advance(11 * minute)
+  t.match(await one(provider, 'kv/app'), { kind: 'denied' })
+  t.equal(vault.count(/login/), 3)
 })
 
 t.test('policies that a role was given later are had by another login', async (t) => {
