@@ -9,6 +9,7 @@ import { providerWarnings } from './checks/providers.ts'
 import { proxyFindings } from './checks/proxy.ts'
 import { secretProblems } from './checks/secrets.ts'
 import { checkTokens } from './checks/tokens.ts'
+import { vaultProblems } from './checks/vault.ts'
 import { doorsOf } from './doors.ts'
 import type { Raw } from './raw.ts'
 import type { Config } from './schema.ts'
@@ -31,6 +32,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...auditProblems(config, raw),
       ...secretProblems(config, raw),
       ...execProblems(config, raw),
+      ...vaultProblems(config, raw),
       ...ofProxy.problems,
     ],
     warnings: [
