@@ -47,7 +47,7 @@ const faults = {
 export type Fault = keyof typeof faults
 
 /** What some backends cannot do at all. */
-const abilities = ['binary values', 'waiting'] as const
+const abilities = ['binary values', 'names in UTF-8', 'waiting'] as const
 
 export type Ability = (typeof abilities)[number]
 
@@ -85,7 +85,7 @@ export function conformance(name: string, harness: Harness): void {
       const shown = [
         ...Object.keys(harness.faults),
         ...(harness.waiting === undefined ? [] : ['waiting']),
-        ...('binary values' in harness.inapplicable ? [] : ['binary values']),
+        ...['binary values', 'names in UTF-8'].filter((ability) => !(ability in harness.inapplicable)),
       ]
       const explained = Object.entries(harness.inapplicable)
       const all = [...Object.keys(faults), ...abilities]
@@ -124,8 +124,15 @@ function answers(t: Test, harness: Harness): void {
     })
   }
 
-  t.test('names and values in UTF-8 keep their characters', async (t) => {
-    const secrets = texts({ пароль_базы: 'CANARY-пароль', 密码: 'CANARY-🔑', café: 'CANARY-é' })
+  if (!('names in UTF-8' in harness.inapplicable)) {
+    t.test('names in UTF-8 keep their characters', async (t) => {
+      const secrets = texts({ пароль_базы: 'CANARY-1', 密码: 'CANARY-2', café: 'CANARY-3' })
+      await holds(t, await harness.serve(t, secrets), secrets)
+    })
+  }
+
+  t.test('values in UTF-8 keep their characters', async (t) => {
+    const secrets = texts({ cyrillic: 'CANARY-пароль', astral: 'CANARY-🔑', latin: 'CANARY-é' })
     await holds(t, await harness.serve(t, secrets), secrets)
   })
 

@@ -106,6 +106,8 @@ function queryOf(query: SignedRequest['query'] = {}): string {
 
 function bodyOf(body: unknown): string | undefined {
   if (body === undefined || body === null || typeof body === 'string') return body ?? undefined
-  if (body instanceof Uint8Array) return Buffer.from(body).toString('utf8')
+  if (body instanceof Uint8Array) {
+    return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')
+  }
   throw new TypeError('a body that no request of ours has')
 }
