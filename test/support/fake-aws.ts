@@ -71,6 +71,7 @@ export class FakeAws extends FakeServices {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await buffer(request)
+    response.setHeader('date', new Date(Date.now() + this.skew).toUTCString())
     if (request.method === 'GET' && request.url === '/credentials')
       return this.#ofContainer(request, response)
     const isForm = request.headers['content-type'] === 'application/x-www-form-urlencoded'
@@ -85,8 +86,7 @@ export class FakeAws extends FakeServices {
       const sent = isForm
         ? `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${message}</Message></Error></ErrorResponse>`
         : JSON.stringify({ __type: `com.amazon.coral.service#${code}`, message })
-      const date = new Date(Date.now() + this.skew).toUTCString()
-      answer(status, sent, { ...(isForm ? xml : json), date })(request, response)
+      answer(status, sent, isForm ? xml : json)(request, response)
     }
   }
 

@@ -1,5 +1,6 @@
 import { ProviderError, type ProviderErrorKind, type ProviderErrorReason } from '../../secrets/provider.ts'
 import { retryAfterMs } from '../shared/http/retry-after.ts'
+import { Malformed } from '../shared/malformed.ts'
 
 /** What was asked, for messages. */
 export interface Asked {
@@ -209,7 +210,7 @@ export function callFailure(asked: Asked, error: unknown, wall: number): Provide
     return new ProviderError(error.kind, error.reason, error.message, { retryAfterMs: error.retryAfterMs })
   }
   const status = statusOf(error)
-  if (status !== undefined && !(status < 300)) {
+  if (status !== undefined && status >= 300) {
     return failureOf(asked, {
       code: error instanceof Error ? error.name : '',
       text: error instanceof Error ? error.message : '',
@@ -217,7 +218,7 @@ export function callFailure(asked: Asked, error: unknown, wall: number): Provide
       retryAfterMs: askedToWait(error, wall),
     })
   }
-  if (status !== undefined) {
+  if (status !== undefined || error instanceof Malformed) {
     const words = 'the answer cannot be read: it is not what this operation answers. Check endpoint'
     return new AwsFailure('other', 'unavailable', 'malformed', `${asked.place}: ${words}.`)
   }

@@ -3,6 +3,7 @@ import { type Fetched, ProviderError } from '../../secrets/provider.ts'
 import { SecretValue } from '../../secrets/secret.ts'
 import { notFound } from '../shared/narrow.ts'
 import type { Results } from './batches.ts'
+import { objectsOf } from './members.ts'
 import { parameterName, parseParameterKey } from './parameter-key.ts'
 import type { AwsSession } from './session.ts'
 
@@ -21,19 +22,21 @@ export async function fetchBatch(
   signal: AbortSignal,
 ): Promise<Results> {
   const [only] = keys
-  const { Parameters = [], InvalidParameters = [] } = await session.call(
+  const command = new GetParametersCommand({ Names: [...keys], WithDecryption: true })
+  const { parameters, invalid } = await session.call(
     {
       name: operation,
       // Of one key alone, what is denied is that key.
       ...(keys.length === 1 && only !== undefined && { key: only }),
-      send: (client, options) =>
-        client.send(new GetParametersCommand({ Names: [...keys], WithDecryption: true }), options),
+      send: async (client, options) => {
+        const { Parameters, InvalidParameters } = await client.send(command, options)
+        return { parameters: objectsOf(Parameters), invalid: new Set(InvalidParameters) }
+      },
     },
     signal,
   )
   const place = session.place(operation)
-  const found = new Map(Parameters.map((parameter) => [parameterName(parameter.Name ?? ''), parameter]))
-  const invalid = new Set(InvalidParameters)
+  const found = new Map(parameters.map((parameter) => [parameterName(String(parameter.Name)), parameter]))
   const results: Results = new Map()
   for (const key of keys) {
     const parameter = found.get(parseParameterKey(key)?.name ?? '')
@@ -65,12 +68,12 @@ export function fetchedParameter(
   { Value: text, Version: version }: Parameter,
 ): Fetched | ProviderError {
   // Half of a surrogate pair would silently become U+FFFD in UTF-8.
-  if (text === undefined || !text.isWellFormed()) {
+  if (typeof text !== 'string' || !text.isWellFormed()) {
     return new ProviderError('unavailable', 'malformed', `${place}: "${key}" has no value that can be read.`)
   }
-  // 0 is what stands for a secret that is read through the Parameter Store.
+  // A secret that is read through the Parameter Store has the version 0.
   return {
     value: SecretValue.fromText(text),
-    ...(version !== undefined && version > 0 && { version: String(version) }),
+    ...(typeof version === 'number' && version > 0 && { version: String(version) }),
   }
 }

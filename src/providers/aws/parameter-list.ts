@@ -1,4 +1,5 @@
 import { DescribeParametersCommand, type SSMClient } from '@aws-sdk/client-ssm'
+import { objectsOf, textOf } from './members.ts'
 import { eachOfPages, type Page, tooMany } from './paging.ts'
 import { literalPrefixes } from './prefixes.ts'
 import type { AwsSession } from './session.ts'
@@ -37,17 +38,19 @@ async function listPage(
   token: string | undefined,
   signal: AbortSignal,
 ): Promise<Page<string | undefined>> {
-  const input = {
+  const command = new DescribeParametersCommand({
     MaxResults: pageSize,
     NextToken: token,
     ...(prefix !== '' && { ParameterFilters: [{ Key: 'Name', Option: 'BeginsWith', Values: [prefix] }] }),
-  }
-  const { Parameters = [], NextToken: next } = await session.call(
+  })
+  return await session.call(
     {
       name: operation,
-      send: (client, options) => client.send(new DescribeParametersCommand(input), options),
+      send: async (client, options) => {
+        const { Parameters, NextToken } = await client.send(command, options)
+        return { items: objectsOf(Parameters).map(({ Name: name }) => textOf(name)), next: textOf(NextToken) }
+      },
     },
     signal,
   )
-  return { items: Parameters.map(({ Name: name }) => name), next }
 }

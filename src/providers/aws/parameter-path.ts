@@ -2,6 +2,7 @@ import { GetParametersByPathCommand, type Parameter, type SSMClient } from '@aws
 import { ProviderError } from '../../secrets/provider.ts'
 import { SecretValue } from '../../secrets/secret.ts'
 import type { Results } from './batches.ts'
+import { objectsOf, textOf } from './members.ts'
 import { eachOfPages, type Page } from './paging.ts'
 import { fetchedParameter } from './parameter-batch.ts'
 import type { AwsSession } from './session.ts'
@@ -23,7 +24,7 @@ export async function fetchPath(
     pathPage(session, path, token, signal)
   try {
     await eachOfPages({ place: session.place(operation), most: maxSecrets, fetchPage }, (parameter) => {
-      const name = parameter.Name ?? ''
+      const name = String(parameter.Name)
       const former = results.get(name)
       if (former !== undefined) wipe(former)
       results.set(name, fetchedParameter(session.place(operation), name, parameter))
@@ -41,22 +42,24 @@ async function pathPage(
   token: string | undefined,
   signal: AbortSignal,
 ): Promise<Page<Parameter>> {
-  const input = {
+  const command = new GetParametersByPathCommand({
     // AWS takes it with and without a slash at its end, and what imitates it does not always.
     Path: path.length > 1 ? path.replace(/\/$/, '') : path,
     Recursive: true,
     WithDecryption: true,
     MaxResults: pageSize,
     NextToken: token,
-  }
-  const { Parameters = [], NextToken: next } = await session.call(
+  })
+  return await session.call(
     {
       name: operation,
-      send: (client, options) => client.send(new GetParametersByPathCommand(input), options),
+      send: async (client, options) => {
+        const { Parameters, NextToken } = await client.send(command, options)
+        return { items: objectsOf(Parameters), next: textOf(NextToken) }
+      },
     },
     signal,
   )
-  return { items: Parameters, next }
 }
 
 function wipe(result: object): void {

@@ -6,7 +6,8 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import { type Fetched, ProviderError } from '../../secrets/provider.ts'
 import { failureOf } from './failure.ts'
-import { eachOfPages } from './paging.ts'
+import { objectsOf, textOf } from './members.ts'
+import { eachOfPages, type Page } from './paging.ts'
 import { fetchedSecret, overwriteBinary } from './secret-entry.ts'
 import { isNamed } from './secret-key.ts'
 import type { AwsSession } from './session.ts'
@@ -34,9 +35,9 @@ export async function fetchBatch(
         // A name and an ARN that mean the same may be answered once each.
         most: largestBatch * 2,
         fetchPage: async (token) => {
-          const { Errors, SecretValues, NextToken } = await batchPage(session, keys, token, signal)
-          errors.push(...(Errors ?? []))
-          return { items: SecretValues ?? [], next: NextToken }
+          const page = await batchPage(session, keys, token, signal)
+          errors.push(...page.errors)
+          return page
         },
       },
       (entry) => entries.push(entry),
@@ -52,12 +53,15 @@ async function batchPage(
   keys: readonly string[],
   token: string | undefined,
   signal: AbortSignal,
-): Promise<BatchGetSecretValueCommandOutput> {
-  const input = { SecretIdList: [...keys], NextToken: token }
+): Promise<Page<SecretValueEntry> & { errors: readonly ApiError[] }> {
+  const command = new BatchGetSecretValueCommand({ SecretIdList: [...keys], NextToken: token })
   return await session.call(
     {
       name: 'BatchGetSecretValue',
-      send: (client, options) => client.send(new BatchGetSecretValueCommand(input), options),
+      send: async (client, options) => {
+        const { SecretValues, Errors, NextToken } = await client.send(command, options)
+        return { items: objectsOf(SecretValues), errors: objectsOf(Errors), next: textOf(NextToken) }
+      },
     },
     signal,
   )
@@ -83,7 +87,7 @@ function matched(
     if (error === undefined) continue
     // What is denied of one secret is the right to read it.
     const asked = session.asked('GetSecretValue', key)
-    results.set(key, failureOf(asked, { code: error.ErrorCode ?? '', text: error.Message }))
+    results.set(key, failureOf(asked, { code: String(error.ErrorCode), text: String(error.Message) }))
   }
   return results
 }

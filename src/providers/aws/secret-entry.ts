@@ -10,22 +10,23 @@ export interface SecretEntry {
 
 /** As a secret of its own: whoever gets it may overwrite it. Throws a ProviderError where it has no value. */
 export function fetchedSecret(place: string, key: string, entry: SecretEntry): Fetched {
-  const { VersionId: version } = entry
+  // The SDK says what type each member has, and hands over whatever came.
+  const version: unknown = entry.VersionId
   const value = secretOf(entry)
   if (value === undefined) {
     const words = `"${key}" has no value that can be read. Put one there`
     throw new ProviderError('unavailable', 'malformed', `${place}: ${words}.`)
   }
-  return { value, ...(version !== undefined && version !== '' && { version }) }
+  return { value, ...(typeof version === 'string' && version !== '' && { version }) }
 }
 
 function secretOf({ SecretString: text, SecretBinary: bytes }: SecretEntry): SecretValue | undefined {
-  if (bytes !== undefined) return new SecretValue(Buffer.from(bytes))
+  if (bytes instanceof Uint8Array) return new SecretValue(Buffer.from(bytes))
   // Half of a surrogate pair would silently become U+FFFD in UTF-8.
-  return text === undefined || !text.isWellFormed() ? undefined : SecretValue.fromText(text)
+  return typeof text === 'string' && text.isWellFormed() ? SecretValue.fromText(text) : undefined
 }
 
 /** To be called once what was wanted of them has been copied. */
 export function overwriteBinary(entries: readonly SecretEntry[]): void {
-  for (const { SecretBinary: bytes } of entries) bytes?.fill(0)
+  for (const { SecretBinary: bytes } of entries) if (bytes instanceof Uint8Array) bytes.fill(0)
 }

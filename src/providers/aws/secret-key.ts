@@ -31,6 +31,6 @@ export interface Named {
 /** Whether that is what the id asks for: a partial ARN lacks a hyphen and six characters at its end. */
 export function isNamed(id: string, { ARN, Name }: Named): boolean {
   if (id === Name || id === ARN) return true
-  if (ARN === undefined || !id.startsWith('arn:')) return false
+  if (typeof ARN !== 'string' || !id.startsWith('arn:')) return false
   return ARN.length === id.length + 7 && ARN.startsWith(`${id}-`)
 }

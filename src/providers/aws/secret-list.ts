@@ -1,6 +1,7 @@
 import { type Filter, ListSecretsCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import type { AwsSecretsManagerConfig } from '../../config/schema.ts'
 import { inChunks } from './batches.ts'
+import { objectsOf, textOf } from './members.ts'
 import { eachOfPages, type Page, tooMany } from './paging.ts'
 import { literalPrefixes } from './prefixes.ts'
 import type { AwsSession } from './session.ts'
@@ -42,20 +43,19 @@ async function listPage(
   token: string | undefined,
   signal: AbortSignal,
 ): Promise<Page<string | undefined>> {
-  const { SecretList = [], NextToken: next } = await session.call(
+  const command = new ListSecretsCommand({
+    MaxResults: pageSize,
+    NextToken: token,
+    ...(filters.length > 0 && { Filters: filters }),
+  })
+  return await session.call(
     {
       name: 'ListSecrets',
-      send: (client, options) =>
-        client.send(
-          new ListSecretsCommand({
-            MaxResults: pageSize,
-            NextToken: token,
-            ...(filters.length > 0 && { Filters: filters }),
-          }),
-          options,
-        ),
+      send: async (client, options) => {
+        const { SecretList, NextToken } = await client.send(command, options)
+        return { items: objectsOf(SecretList).map(({ Name: name }) => textOf(name)), next: textOf(NextToken) }
+      },
     },
     signal,
   )
-  return { items: SecretList.map(({ Name: name }) => name), next }
 }

@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto'
 import type { Test } from 'tap'
 import type { AwsParameterStoreConfig, AwsSecretsManagerConfig } from '../../../src/config/schema.ts'
 import { createProvider } from '../../../src/providers/registry.ts'
 import type { Provider, ProviderContext } from '../../../src/secrets/provider.ts'
 import type { FakeAws } from '../../support/fake-aws.ts'
 import { arnOf } from '../../support/fake-aws-services.ts'
-import { context } from '../conformance.ts'
+import { type Brought, context, signal } from '../conformance.ts'
 
 const bounds = { timeout: 5000, maxBody: 1024 * 1024, maxSecrets: 10_000, maxConcurrentCalls: 8 }
 const region = 'eu-central-1'
@@ -73,5 +74,17 @@ export function putSecret(fake: FakeAws, name: string, text: string, id = versio
 
 /** An id as AWS makes them. */
 export function versionOf(text: string): string {
-  return Buffer.from(text.padEnd(32, '.')).toString('hex').slice(0, 32)
+  return createHash('sha256').update(text).digest('hex').slice(0, 32)
+}
+
+/** What `listKeys` gives for these patterns. */
+export async function listed(provider: Provider, ...patterns: string[]): Promise<readonly string[]> {
+  if (provider.listKeys === undefined) throw new Error('it cannot list')
+  return await provider.listKeys(patterns, signal())
+}
+
+/** What `fetchAll` gives. */
+export async function fetchedAll(provider: Provider): Promise<Map<string, Brought>> {
+  if (provider.fetchAll === undefined) throw new Error('it cannot fetch all')
+  return await provider.fetchAll(signal())
 }
