@@ -108,4 +108,4 @@ function isOfToken(path: Path): boolean {
 }
 
 const storeOptions: ReadonlySet<string | number> = new Set(['url', 'password'])
-const sensitiveOptions: ReadonlySet<string | number> = new Set(['token', 'headers', 'ca', 'url'])
+const sensitiveOptions: ReadonlySet<string | number> = new Set(['endpoint', 'token', 'headers', 'ca', 'url'])

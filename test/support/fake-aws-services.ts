@@ -43,7 +43,7 @@ export const arnOf = (name: string): string =>
   `arn:aws:secretsmanager:eu-central-1:123456789012:secret:${name}-AbCd12`
 
 const parameterArn = (name: string): string =>
-  `arn:aws:ssm:eu-central-1:123456789012:parameter/${name.replace(/^\//, '')}`
+  `arn:aws:ssm:eu-central-1:123456789012:parameter/${name.replace(/^[/]/, '')}`
 
 export class FakeServices {
   readonly secrets = new Map<string, FakeSecret>()
