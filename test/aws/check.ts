@@ -1,13 +1,14 @@
 /**
  * The providers of AWS against moto, which was written by others from the behaviour of AWS.
  *
- *     node test/aws/check.ts --moto MOTO_SERVER --scratch FOLDER
+ *     node test/aws/check.ts --moto MOTO_SERVER --bundle FILE --scratch FOLDER
  */
 
+import { sources } from '../support/process-child.ts'
 import { Moto } from './moto.ts'
 import { checkParameters } from './parameters.ts'
 import { checkPermissions } from './permissions.ts'
-import { check, cleaners, counts, program, scratch } from './rig.ts'
+import { bundle, check, cleaners, counts, motoServer, scratch } from './rig.ts'
 import { checkRoles } from './roles.ts'
 import { checkSecrets } from './secrets.ts'
 import { checkSidecar } from './sidecar.ts'
@@ -24,13 +25,15 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 try {
-  const moto = await Moto.start(program, scratch)
+  const moto = await Moto.start(motoServer, scratch)
   cleaners.push(() => moto.stop())
   for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name]
   Object.assign(process.env, keys, { AWS_ENDPOINT_URL: moto.origin, AWS_EC2_METADATA_DISABLED: 'true' })
-  for (const part of [checkSecrets, checkParameters, checkRoles, checkSidecar, checkPermissions]) {
-    await part(moto)
-  }
+  for (const part of [checkSecrets, checkParameters, checkRoles]) await part(moto)
+  // What is bundled of the SDK is not what the sources load.
+  await checkSidecar(moto, sources, 'sources')
+  await checkSidecar(moto, bundle, 'bundle')
+  await checkPermissions(moto)
 } catch (error) {
   check('the check runs to its end', false, error instanceof Error ? (error.stack ?? '') : String(error))
 } finally {

@@ -6,11 +6,12 @@ import { systemClock } from '../../src/secrets/clock.ts'
 import { type Provider, ProviderError } from '../../src/secrets/provider.ts'
 import { region } from './moto.ts'
 
-const options = { scratch: { type: 'string' }, moto: { type: 'string' } } as const
-const { scratch: folder = '', moto: program = '' } = parseArgs({ options }).values
-if (folder === '' || program === '') throw new Error('--scratch or --moto is missing')
-
-export { folder as scratch, program }
+const text = { type: 'string' } as const
+const options = { scratch: text, moto: text, bundle: text }
+export const { scratch = '', moto: motoServer = '', bundle = '' } = parseArgs({ options }).values
+if (scratch === '' || motoServer === '' || bundle === '') {
+  throw new Error('--scratch, --moto or --bundle is missing')
+}
 
 export const counts = { passed: 0, failed: 0 }
 export const cleaners: (() => unknown)[] = []

@@ -6,10 +6,12 @@ import { check, fetched, scratch, secretsManager } from './rig.ts'
 
 const elsewhere = '111122223333'
 
+/** A role of another account, which has a secret `of-account`. */
+export const roleArn = `arn:aws:iam::${elsewhere}:role/reader`
+
 export async function checkRoles(moto: Moto): Promise<void> {
   await moto.createSecret('of-account', 'CANARY-of-ours')
   await moto.createSecret('of-account', 'CANARY-of-theirs', elsewhere)
-  const roleArn = `arn:aws:iam::${elsewhere}:role/reader`
   const assumed = await secretsManager({ roleArn, externalId: 'contract', sessionName: 'check' })
   const plain = await secretsManager()
   for (const round of [1, 2]) {

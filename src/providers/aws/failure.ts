@@ -155,7 +155,8 @@ const meanings: readonly (readonly [code: RegExp, text: RegExp | undefined, Mean
     missing(({ key }) => `there is no secret with the key "${key}"`),
   ],
   [/^(DecryptionFailure|KMS|InvalidKeyId|InvalidCiphertext)/, undefined, encrypted],
-  [/^AccessDenied/, /\bkms\b|ciphertext/i, encrypted],
+  // The text names resources too, which may be called anything: it is the words around that tell.
+  [/^AccessDenied/, /\bkms:[a-z]|access to kms|the ciphertext/i, encrypted],
   [/^(AccessDenied|Unauthorized)/, undefined, forbidden],
   [/^(InternalServ|InternalFail|ServiceUnavailable|IDPCommunication)/, undefined, broken],
   [

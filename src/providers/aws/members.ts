@@ -16,3 +16,12 @@ export function textOf(text: string | undefined): string | undefined {
   if (text === undefined || text === null || typeof text === 'string') return text ?? undefined
   throw new Malformed('a member is no text')
 }
+
+/** The texts of a list; none where it is absent. Throws `Malformed`. */
+export function textsOf(list: readonly string[] | undefined): readonly string[] {
+  const found: unknown = list ?? []
+  if (!Array.isArray(found) || !found.every((one) => typeof one === 'string')) {
+    throw new Malformed('a member is no list of texts')
+  }
+  return list ?? []
+}

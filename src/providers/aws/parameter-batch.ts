@@ -3,7 +3,7 @@ import { type Fetched, ProviderError } from '../../secrets/provider.ts'
 import { SecretValue } from '../../secrets/secret.ts'
 import { notFound } from '../shared/narrow.ts'
 import type { Results } from './batches.ts'
-import { objectsOf } from './members.ts'
+import { objectsOf, textsOf } from './members.ts'
 import { parameterName, parseParameterKey } from './parameter-key.ts'
 import type { AwsSession } from './session.ts'
 
@@ -30,17 +30,19 @@ export async function fetchBatch(
       ...(keys.length === 1 && only !== undefined && { key: only }),
       send: async (client, options) => {
         const { Parameters, InvalidParameters } = await client.send(command, options)
-        return { parameters: objectsOf(Parameters), invalid: new Set(InvalidParameters) }
+        return { parameters: objectsOf(Parameters), invalid: textsOf(InvalidParameters) }
       },
     },
     signal,
   )
   const place = session.place(operation)
   const found = new Map(parameters.map((parameter) => [parameterName(String(parameter.Name)), parameter]))
+  const missing = new Set(invalid.map((named) => parseParameterKey(named)?.name))
   const results: Results = new Map()
   for (const key of keys) {
-    const parameter = found.get(parseParameterKey(key)?.name ?? '')
-    if (invalid.has(key)) results.set(key, notFound(place, key))
+    const name = parseParameterKey(key)?.name ?? ''
+    const parameter = found.get(name)
+    if (missing.has(name)) results.set(key, notFound(place, key))
     else if (parameter !== undefined) results.set(key, fetchedParameter(place, key, parameter))
   }
   return results

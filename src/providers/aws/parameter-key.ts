@@ -1,3 +1,5 @@
+import { ProviderError } from '../../secrets/provider.ts'
+
 /** A key of the Parameter Store: a name or an ARN, and after a colon a version or a label. */
 export interface ParameterKey {
   /** The parameter's name, whichever way it is named: what must not come twice in one call. */
@@ -17,6 +19,12 @@ export function parseParameterKey(key: string): ParameterKey | undefined {
   if (!name.test(base) || more.length > 0) return undefined
   if (picked !== undefined && !selector.test(picked)) return undefined
   return { name: plainName(base), isPinned: picked !== undefined }
+}
+
+/** Nothing is there under what can be no key. */
+export function noKey(place: string, key: string): ProviderError {
+  const words = `"${key}" can be the key of no parameter: that is a name, with a slash at its beginning where it has any, or an ARN, maybe with :VERSION or :LABEL.`
+  return new ProviderError('missing', 'not-found', `${place}: ${words}`)
 }
 
 /** The name of the parameter that AWS names so in an answer. */

@@ -2,12 +2,12 @@ import { SSMClient } from '@aws-sdk/client-ssm'
 import type { AwsParameterStoreConfig } from '../../config/schema.ts'
 import type { Fetched, Provider, ProviderContext } from '../../secrets/provider.ts'
 import { fetchEach } from '../shared/each.ts'
-import { narrow, notFound } from '../shared/narrow.ts'
+import { narrow } from '../shared/narrow.ts'
 import { fetchGroups, fetchTogether, mayFailBatch, type Results } from './batches.ts'
 import { AwsFailure } from './failure.ts'
 import { Loners } from './loners.ts'
 import { fetchBatch, fetchParameter, largestBatch } from './parameter-batch.ts'
-import { parseParameterKey } from './parameter-key.ts'
+import { noKey, parseParameterKey } from './parameter-key.ts'
 import { listParameters } from './parameter-list.ts'
 import { fetchPath } from './parameter-path.ts'
 import { AwsSession } from './session.ts'
@@ -56,7 +56,7 @@ class ParameterReader {
       }),
     )
     for (const [key, result] of await fetchEach(alone, fetchOne)) results.set(key, result)
-    for (const key of impossible) results.set(key, notFound(`provider "${this.#context.name}"`, key))
+    for (const key of impossible) results.set(key, noKey(`provider "${this.#context.name}"`, key))
     return results
   }
 

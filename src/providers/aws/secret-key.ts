@@ -1,3 +1,5 @@
+import { ProviderError } from '../../secrets/provider.ts'
+
 /** A key of Secrets Manager: `NAME`, or its ARN, and after `?` one version, by its stage or by its id. */
 export interface SecretKey {
   /** The name, the whole ARN, or an ARN without the six characters that AWS adds. */
@@ -20,6 +22,12 @@ export function parseSecretKey(key: string): SecretKey | undefined {
   if (option === 'stage' && stage.test(value)) return { id: before, stage: value }
   if (option === 'version' && version.test(value)) return { id: before, version: value }
   return undefined
+}
+
+/** Nothing is there under what can be no key. */
+export function noKey(place: string, key: string): ProviderError {
+  const words = `"${key}" can be the key of no secret: that is a name or an ARN, maybe with ?stage=STAGE or ?version=ID.`
+  return new ProviderError('missing', 'not-found', `${place}: ${words}`)
 }
 
 /** How AWS names what it answers with. */

@@ -2,12 +2,11 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import type { AwsSecretsManagerConfig } from '../../config/schema.ts'
 import type { Fetched, Provider, ProviderContext } from '../../secrets/provider.ts'
 import { fetchEach } from '../shared/each.ts'
-import { notFound } from '../shared/narrow.ts'
 import { fetchGroups, fetchTogether, inChunks, type Results } from './batches.ts'
 import { AwsFailure } from './failure.ts'
 import { fetchBatch, largestBatch } from './secret-batch.ts'
 import { fetchedSecret, overwriteBinary } from './secret-entry.ts'
-import { parseSecretKey } from './secret-key.ts'
+import { noKey, parseSecretKey } from './secret-key.ts'
 import { listSecrets } from './secret-list.ts'
 import { AwsSession } from './session.ts'
 
@@ -57,7 +56,7 @@ class SecretReader {
       [...inChunks(plain, largestBatch), ...inChunks(pinned, largestBatch)],
       (group) => this.#fetchGroup(group, signal),
     )
-    for (const key of impossible) results.set(key, notFound(place, key))
+    for (const key of impossible) results.set(key, noKey(place, key))
     return results
   }
 

@@ -3,6 +3,7 @@ import { type ProviderContext, ProviderError } from '../../secrets/provider.ts'
 import { withDeadline } from '../shared/http/deadline.ts'
 import { type CredentialProvider, credentialsOf } from './credentials.ts'
 import { type Asked, AwsFailure, callFailure } from './failure.ts'
+import { overwriting } from './overwriting.ts'
 import { Transport } from './transport.ts'
 
 export type AwsConfig = AwsSecretsManagerConfig | AwsParameterStoreConfig
@@ -22,6 +23,7 @@ export interface ClientSettings {
 
 interface Client {
   readonly config: { region(): Promise<string> }
+  readonly middlewareStack: { use(plugin: typeof overwriting): void }
 }
 
 /** One operation. */
@@ -150,7 +152,7 @@ export class AwsSession<C extends Client> {
   #open(): C {
     const { region, endpoint, profile, roleArn, externalId, sessionName } = this.#config
     const { name, clock } = this.#context
-    return this.#makeClient({
+    const client = this.#makeClient({
       ...(region !== undefined && { region }),
       ...(endpoint !== undefined && { endpoint }),
       ...(profile !== undefined && { profile }),
@@ -172,5 +174,7 @@ export class AwsSession<C extends Client> {
       defaultsMode: 'standard',
       customUserAgent: 'sidekeep',
     })
+    client.middlewareStack.use(overwriting)
+    return client
   }
 }

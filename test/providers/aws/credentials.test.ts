@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { AwsSecretsManagerConfig } from '../../../src/config/schema.ts'
+import { Transport } from '../../../src/providers/aws/transport.ts'
 import { systemClock } from '../../../src/secrets/clock.ts'
 import type { Provider } from '../../../src/secrets/provider.ts'
 import { type FakeAws, startFakeAws } from '../../support/fake-aws.ts'
@@ -238,12 +239,38 @@ t.test('credentials that hang count for the time of the call, and for who gives 
 
 t.test('nothing is written to the standard error', async (t) => {
   const written = t.capture(process.stderr, 'write')
-  const fake = await started(t, {
-    ...staticKeys,
-    AWS_PROFILE: 'gone',
-    AWS_SHARED_CREDENTIALS_FILE: '/nonexistent',
+  const fake = await started(t, { ...staticKeys, AWS_SHARED_CREDENTIALS_FILE: '/nonexistent' })
+  t.equal(text(await get(await provide(t, fake, { roleArn }))), 'CANARY-a')
+  t.match(await get(await provide(t, fake, { profile: 'gone' })), { reason: 'credential' })
+  process.env.AWS_PROFILE = 'gone-too'
+  t.match(await get(await provide(t, fake)), { reason: 'credential' })
+  t.same(
+    written.args().map(([line]) => String(line)),
+    [],
+  )
+})
+
+t.test('the bytes of every answer are overwritten once they have been read', async (t) => {
+  const bodies: Buffer[] = []
+  const { handle } = Transport.prototype
+  t.teardown(() => {
+    Transport.prototype.handle = handle
   })
-  await get(await provide(t, fake))
-  await get(await provide(t, fake, { profile: 'gone-too' }))
-  t.same(written.args(), [])
+  Transport.prototype.handle = async function (...args) {
+    const result = await handle.apply(this, args)
+    t.not(result.response.body.indexOf('CANARY'), -1, 'there is something to overwrite')
+    bodies.push(result.response.body)
+    return result
+  }
+  const fake = await started(t, staticKeys)
+  const provider = await provide(t, fake, { roleArn })
+  t.equal(text(await get(provider)), 'CANARY-a')
+  fake.refusals.set('GetSecretValue', new FakeError('AccessDeniedException'))
+  t.match(await get(provider), { kind: 'denied' })
+  t.equal(bodies.length, 3)
+  for (const body of bodies)
+    t.ok(
+      body.every((byte) => byte === 0),
+      `${body.length} bytes of nothing`,
+    )
 })

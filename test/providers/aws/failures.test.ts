@@ -50,6 +50,22 @@ for (const [status, code, expected] of [
   })
 }
 
+t.test('a refused right is told apart from a refused KMS key by the words of AWS', async (t) => {
+  for (const [message, expected] of [
+    ['Access to KMS is not allowed', /Allow kms:Decrypt/],
+    ['User: arn:x is not authorized to perform: kms:Decrypt on resource: arn:y', /Allow kms:Decrypt/],
+    [
+      'not authorized to perform: secretsmanager:GetSecretValue on resource: kms-secret',
+      /Allow secretsmanager:/,
+    ],
+  ] as const) {
+    const fake = await startFakeAws(t)
+    fake.backend.handler = answer(400, JSON.stringify({ __type: 'AccessDeniedException', message }), json)
+    const error = await failureOf((await secretsManager(t, fake.origin)).fetch(['key'], signal()))
+    t.match(error.message, expected)
+  }
+})
+
 t.test('how long AWS asks to wait is passed on, in each of its forms', async (t) => {
   const clock = new VirtualClock(Date.UTC(2026, 0, 1))
   for (const [headers, ms] of [
@@ -107,6 +123,7 @@ t.test('members of other types than AWS has are malformed too', async (t) => {
     { SecretValues: [], NextToken: ['CANARY-a'] },
     { SecretList: 'CANARY-a', Parameters: 'CANARY-a' },
     { SecretList: [{ Name: 7 }], Parameters: [{ Name: 7 }] },
+    { InvalidParameters: 7 },
   ]) {
     const fake = await startFakeAws(t)
     fake.backend.handler = answer(200, JSON.stringify(body), json)

@@ -166,3 +166,10 @@ t.test('a value that is no text is an error of its key', async (t) => {
   for (const key of ['a', 'b']) t.match(result.get(key), { kind: 'unavailable', reason: 'malformed' })
   leaksNothing(t, result)
 })
+
+t.test('a parameter that AWS names among the invalid without its selector is missing', async (t) => {
+  const fake = await startFakeAws(t)
+  fake.backend.handler = answer(200, JSON.stringify({ Parameters: [], InvalidParameters: ['/app/db'] }))
+  const result = await (await parameterStore(t, fake.origin)).fetch(['/app/db:9'], signal())
+  t.match(result.get('/app/db:9'), { kind: 'missing' })
+})
