@@ -1,6 +1,7 @@
 import { type Fetched, ProviderError } from '../../secrets/provider.ts'
 import { fetchEach } from '../shared/each.ts'
-import { AwsFailure, type Obstacle } from './failure.ts'
+import { AwsFailure } from './failure.ts'
+import type { Obstacle } from './meanings.ts'
 
 export type Results = Map<string, Fetched | ProviderError>
 

@@ -2,7 +2,8 @@ import type { AwsParameterStoreConfig, AwsSecretsManagerConfig } from '../../con
 import { type ProviderContext, ProviderError } from '../../secrets/provider.ts'
 import { withDeadline } from '../shared/http/deadline.ts'
 import { type CredentialProvider, credentialsOf } from './credentials.ts'
-import { type Asked, AwsFailure, callFailure } from './failure.ts'
+import { AwsFailure, callFailure } from './failure.ts'
+import type { Asked } from './meanings.ts'
 import { overwriting } from './overwriting.ts'
 import { Transport } from './transport.ts'
 
