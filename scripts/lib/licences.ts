@@ -35,7 +35,7 @@ export function licencesOf(root: string, metafile: Metafile): Licence[] {
   }
   const found = new Map<string, Licence>()
   for (const folder of folders) {
-    const licence = readLicence(join(root, folder))
+    const licence = readLicence(root, join(root, folder))
     found.set(`${licence.name}@${licence.version}`, licence)
   }
   return [...found.values()].sort((a, b) => compare(a.name, b.name) || compare(a.version, b.version))
@@ -46,7 +46,7 @@ function packageFolder(file: string): string | undefined {
   return /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0]
 }
 
-function readLicence(folder: string): Licence {
+function readLicence(root: string, folder: string): Licence {
   const {
     name,
     version,
@@ -62,15 +62,16 @@ function readLicence(folder: string): Licence {
     .filter((entry) => /^(licen[cs]e|copying)([.-]|$)/i.test(entry))
     .sort()[0]
   if (file === undefined) {
+    // The text of the Apache License names nobody: it is that of this program's own.
+    if (spdx === 'Apache-2.0') return { name, version, spdx, text: textOf(join(root, 'LICENSE')) }
     if (spdx !== 'MIT') throw new Error(`${name}@${version} is bundled and brings no licence text.`)
     return { name, version, spdx, text: mitText(holderOf(author) ?? `the authors of ${name}`) }
   }
-  return {
-    name,
-    version,
-    spdx,
-    text: readFileSync(join(folder, file), 'utf8').replaceAll('\r\n', '\n').trim(),
-  }
+  return { name, version, spdx, text: textOf(join(folder, file)) }
+}
+
+function textOf(file: string): string {
+  return readFileSync(file, 'utf8').replaceAll('\r\n', '\n').trim()
 }
 
 /** `package.json` names an author as one string or as an object. */

@@ -1,5 +1,6 @@
 /** The rules between options, which no schema of one option can hold. */
 import { addressProblems, hostWarnings, remoteProblems, sideDoorWarnings } from './checks/addresses.ts'
+import { awsProblems } from './checks/aws.ts'
 import { callerFindings } from './checks/callers.ts'
 import { doorFindings } from './checks/doors.ts'
 import { execProblems } from './checks/exec.ts'
@@ -33,6 +34,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...secretProblems(config, raw),
       ...execProblems(config, raw),
       ...vaultProblems(config, raw),
+      ...awsProblems(config, raw),
       ...ofProxy.problems,
     ],
     warnings: [

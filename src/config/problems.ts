@@ -113,8 +113,12 @@ const sensitiveOptions: ReadonlySet<string | number> = new Set([
   'headers',
   'ca',
   'url',
+  'endpoint',
   'auth',
+  'credential',
+  'credentials',
   'certificate',
   'key',
   'body',
+  'env',
 ])

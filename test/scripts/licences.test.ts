@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Metafile } from 'esbuild'
 import t, { type Test } from 'tap'
 import { licencesOf, renderLicences } from '../../scripts/lib/licences.ts'
@@ -75,4 +77,13 @@ t.test('MIT without a text gets it, in the name of the author; others fail the b
   t.match(nobody?.text, /^Copyright \(c\) the authors of bare\n/)
   const [root, metafile] = bundled(t, { bare: { license: 'ISC' } })
   t.throws(() => licencesOf(root, metafile), /brings no licence text/)
+})
+
+t.test('Apache-2.0 without a text gets that of this program, which has the same', async (t) => {
+  const [root, metafile] = bundled(t, { bare: { license: 'Apache-2.0' } })
+  writeFileSync(join(root, 'LICENSE'), 'the text of the Apache License\r\n')
+  t.strictSame(
+    licencesOf(root, metafile).map(({ text }) => text),
+    ['the text of the Apache License'],
+  )
 })
