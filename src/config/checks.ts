@@ -3,6 +3,7 @@ import { addressProblems, hostWarnings, remoteProblems, sideDoorWarnings } from 
 import { callerFindings } from './checks/callers.ts'
 import { doorFindings } from './checks/doors.ts'
 import type { Findings } from './checks/finding.ts'
+import { kubernetesProblems } from './checks/kubernetes.ts'
 import { auditProblems, shutdownProblems } from './checks/process.ts'
 import { providerWarnings } from './checks/providers.ts'
 import { proxyFindings } from './checks/proxy.ts'
@@ -29,6 +30,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...shutdownProblems(config, raw),
       ...auditProblems(config, raw),
       ...secretProblems(config, raw),
+      ...kubernetesProblems(config, raw),
       ...ofProxy.problems,
     ],
     warnings: [

@@ -1,9 +1,4 @@
-import {
-  type Fetched,
-  ProviderError,
-  type ProviderErrorReason,
-  type Unchanged,
-} from '../../secrets/provider.ts'
+import { ProviderError, type ProviderErrorReason } from '../../secrets/provider.ts'
 import { inParallel } from './parallel.ts'
 
 /** How many keys of one call are asked for at a time; more would only help to overload the backend. */
@@ -24,7 +19,7 @@ const ofBackend: ReadonlySet<ProviderErrorReason> = new Set([
  * a thousand keys must not mean a thousand time-outs, nor a thousand calls to a backend that asked for fewer. Rejects
  * where one was given up (*aborted*).
  */
-export async function fetchEach<T extends Fetched | Unchanged>(
+export async function fetchEach<T extends object>(
   keys: Iterable<string>,
   fetchOne: (key: string) => Promise<T>,
 ): Promise<Map<string, T | ProviderError>> {
