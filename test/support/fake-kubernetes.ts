@@ -46,7 +46,8 @@ export async function startKubernetes(t: Test, options: FakeKubernetesOptions = 
   await fake.start()
   t.teardown(async () => {
     await fake.stop()
-    if (fake.violations.length > 0) t.fail(`the API server was asked wrongly: ${fake.violations.join('; ')}`)
+    if (fake.violations.length > 0)
+      throw new Error(`the API server was asked wrongly: ${fake.violations.join('; ')}`)
   })
   return fake
 }
