@@ -45,13 +45,17 @@ export async function keepWatching(options: WatchOptions, signal: AbortSignal): 
   const { context, random, troubles } = options
   const position = new Position(options)
   let failures = 0
+  let wasGone = false
   while (!signal.aborted) {
     const { failure, lasted } = await position.follow(signal)
     if (signal.aborted) return
     if (lasted >= shortWatch) failures = 0
     if (failure === undefined && lasted >= shortWatch) continue
     failures++
-    if (failure === 'gone' && failures === 1) continue
+    // A list mends it, and what it shows is wanted soon; only where that does not help it is to be waited for.
+    const isNews = failure === 'gone' && !wasGone
+    wasGone = failure === 'gone'
+    if (isNews) continue
     let ceiling = Math.min(longestPause, firstPause * 2 ** Math.min(failures - 1, 10))
     let least = 0
     if (failure instanceof ProviderError) {
