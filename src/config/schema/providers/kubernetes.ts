@@ -21,9 +21,9 @@ const serverExpected =
   'the URL of an API server: https:// or http://, a host, and a path where there is one; without user name, query and fragment'
 
 function isServer(written: string): boolean {
-  if (!/^https?:\/\/[^\s\p{Cc}?#@{}\\]+$/u.test(written)) return false
-  const url = URL.parse(written)
-  return url !== null && !/\/\.{0,2}\/|%/.test(url.pathname)
+  const path = /^https?:\/\/[^\s\p{Cc}?#@{}\\%/]+((?:\/[^\s\p{Cc}?#@{}\\%/]+)*)\/?$/u.exec(written)?.[1]
+  // The parser would resolve such segments without a word.
+  return path !== undefined && !/\/\.{1,2}(?:\/|$)/.test(path) && URL.canParse(written)
 }
 
 const server = option(
