@@ -26,6 +26,7 @@ export class Gone extends Error {}
 export class Cluster {
   /** The provider's name. */
   readonly name: string
+  isClosed = false
   readonly #entrance: Entrance
   readonly #clock: Clock
   readonly #timeout: number
@@ -101,6 +102,7 @@ export class Cluster {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true
     this.#entrance.close()
     await Promise.all([this.#requests.close(), this.#watches.close()])
   }

@@ -95,6 +95,23 @@ t.test('who wants it meanwhile waits for the same run', async (t) => {
   t.equal(await runs(), 1)
 })
 
+t.test('many requests with one refused credential bring one new one', async (t) => {
+  const { provider, fake, does, runs } = await rig(t)
+  await does(credential({ token: 'CANARY-made' }))
+  const names = Array.from({ length: 8 }, (_, at) => `s${at}`)
+  for (const name of names) fake.store.put('app', name, { key: 'CANARY-1' })
+  const all = () =>
+    provider.fetch(
+      names.map((name) => `${name}/key`),
+      signal(),
+    )
+  await all()
+  fake.grants = new Map([['CANARY-second', [everything]]])
+  await does(credential({ token: 'CANARY-second' }))
+  t.same((await all()).values().map(text).toArray(), Array(8).fill('CANARY-1'))
+  t.equal(await runs(), 2)
+})
+
 t.test('it gets its arguments as they are, its variables, and what Kubernetes tells it', async (t) => {
   const args = ['$(touch pwned)', '; exit 1', 'a b']
   const env = [{ name: 'MINE', value: '$HOME' }]

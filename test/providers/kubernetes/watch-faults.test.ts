@@ -290,3 +290,15 @@ t.test('a status that cannot be read is a failure like others', async (t) => {
   await rig.advanceUntilAsked('watch db', 5)
   t.match(rig.warnings[0], /credential is not accepted/)
 })
+
+t.test('a server that was set back and knows nothing of the place is listed anew', async (t) => {
+  const rig = await watched(t)
+  const lists = rig.fake.count('list db')
+  rig.fake.misbehaviour = ({ verb }) => (verb === 'watch' ? answer(504, 'CANARY') : undefined)
+  for (const watch of [...rig.fake.watches]) watch.cut()
+  await rig.fake.unwatched()
+  rotate(rig, '2')
+  await rig.advanceUntilAsked('list db', lists + 1)
+  t.same(await rig.next(), ['db/key'])
+  await rig.fetch('db/key')
+})

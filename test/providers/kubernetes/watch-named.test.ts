@@ -1,4 +1,7 @@
+import type { ServerResponse } from 'node:http'
 import t from 'tap'
+import { send } from '../../support/fake-kubernetes.ts'
+import { objectOf } from '../../support/fake-kubernetes-objects.ts'
 import { startWatching } from './watching.ts'
 
 const minute = 60_000
@@ -97,6 +100,30 @@ t.test('a state that a key was fetched in already is not reported for it', async
   t.same(await rig.next(), ['db/b'])
 })
 
+t.test(
+  'a key whose fetch was under way when another one had the Secret watched is not left behind',
+  async (t) => {
+    const rig = await startWatching(t)
+    const { fake } = rig
+    fake.store.put('app', 'db', { a: 'CANARY-a', b: 'CANARY-b' })
+    rig.watch()
+    const held = Promise.withResolvers<ServerResponse>()
+    const before = objectOf(fake.store.get('app', 'db') ?? never(), false)
+    fake.misbehaviour = () => (_request, response) => held.resolve(response)
+    const late = rig.fetch('db/a')
+    const response = await held.promise
+    fake.misbehaviour = undefined
+    fake.store.put('app', 'db', { a: 'CANARY-a2', b: 'CANARY-b' })
+    await rig.fetch('db/b')
+    await fake.watched()
+    send(response, 200, before)
+    await late
+    t.same(await rig.next(), ['db/a'])
+    await rig.fetch('db/a')
+    t.same(rig.changes, [])
+  },
+)
+
 t.test('a Secret that nobody fetches any more is watched no more', async (t) => {
   const rig = await startWatching(t)
   const { fake, clock } = rig
@@ -190,3 +217,7 @@ t.test('a watch that was given up before it began is none', async (t) => {
   t.same(rig.fake.asked, ['get db'])
   t.equal(rig.clock.pending, 0)
 })
+
+function never(): never {
+  throw new Error('there is one')
+}

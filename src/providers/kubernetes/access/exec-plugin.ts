@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { type Clock, type ProviderContext, ProviderError } from '../../../secrets/provider.ts'
 import { isJsonObject, parseJson } from '../../shared/json.ts'
 import { Malformed } from '../../shared/malformed.ts'
-import { InlineSource, unusable } from './access.ts'
+import { type Endpoint, InlineSource, unusable } from './access.ts'
 import { runProgram } from './program.ts'
 
 /** A program that makes credentials, as a kubeconfig names it. */
@@ -120,11 +120,13 @@ export class PluginRuns {
     return credential
   }
 
-  /** What is held was refused. True where something was, and the next is another. */
-  forget(): boolean {
-    const wasHeld = this.#held !== undefined
-    this.#held = undefined
-    return wasHeld
+  /** A credential was refused: it is not held any longer. True, since another can be had. */
+  forget({ token, certificate }: Pick<Endpoint, 'certificate'> & { token: string | undefined }): boolean {
+    const held = this.#held?.credential
+    // Of many requests with one credential the first made room for another, which the rest must not throw away.
+    const isHeld = token === undefined ? held?.certificate === certificate : held?.token === token
+    if (isHeld) this.#held = undefined
+    return true
   }
 
   close(): void {

@@ -66,8 +66,8 @@ export class KubeconfigEntrance implements Entrance {
     }
   }
 
-  refused(): boolean {
-    return this.#known?.runs?.forget() ?? false
+  refused({ token, endpoint }: Access): boolean {
+    return this.#known?.runs?.forget({ token, certificate: endpoint.certificate }) ?? false
   }
 
   close(): void {

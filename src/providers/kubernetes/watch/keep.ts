@@ -34,6 +34,12 @@ const [firstPause, longestPause] = [1000, 30_000]
 /** Milliseconds until a watch that is not permitted is tried again: permissions change, though rarely. */
 const whenDenied = 300_000
 
+/**
+ * After so many failures in a row the place is not gone on from: a server that was set back, or is another one now, has
+ * never heard of it.
+ */
+const tooOften = 3
+
 /** So many failures in a row are no hiccup. */
 const worthTelling = 5
 
@@ -46,7 +52,7 @@ export async function keepWatching(options: WatchOptions, signal: AbortSignal): 
   const position = new Position(options)
   let failures = 0
   let wasGone = false
-  while (!signal.aborted) {
+  while (!signal.aborted && !options.cluster.isClosed) {
     const { failure, lasted } = await position.follow(signal)
     if (signal.aborted) return
     if (lasted >= shortWatch) failures = 0
@@ -56,11 +62,13 @@ export async function keepWatching(options: WatchOptions, signal: AbortSignal): 
     const isNews = failure === 'gone' && !wasGone
     wasGone = failure === 'gone'
     if (isNews) continue
+    const isDenied = failure instanceof ProviderError && failure.kind === 'denied'
+    if (failures % tooOften === 0 && !isDenied) position.forget()
     let ceiling = Math.min(longestPause, firstPause * 2 ** Math.min(failures - 1, 10))
     let least = 0
     if (failure instanceof ProviderError) {
       least = failure.retryAfterMs ?? 0
-      if (failure.kind === 'denied') {
+      if (isDenied) {
         troubles.denied(position.verb, failure)
         least = Math.max(least, whenDenied)
         ceiling = whenDenied / 5
@@ -85,6 +93,11 @@ class Position {
 
   constructor(options: WatchOptions) {
     this.#options = options
+  }
+
+  /** The next watch begins anew. */
+  forget(): void {
+    this.#version = undefined
   }
 
   /** One watch, from where the last one ended. */

@@ -30,8 +30,6 @@ export class NamedWatches {
   readonly #options: NamedWatchesOptions
   readonly #troubles: Troubles
   readonly #wanted: Wanted
-  /** Wanted before anybody watched. */
-  readonly #early = new Set<WantedSecret>()
   #watching: Watching | undefined
 
   constructor(options: NamedWatchesOptions) {
@@ -49,24 +47,26 @@ export class NamedWatches {
 
   /** It brought a state of the Secret. */
   fetched(name: string, keys: readonly SecretKey[], stamp: string): void {
-    const secret = this.#wanted.fetched(name, keys, stamp)
-    if (secret === undefined) return
-    if (this.#watching === undefined) this.#early.add(secret)
-    else this.#start(secret, this.#watching)
+    const { isNew, outdated } = this.#wanted.fetched(name, keys, stamp)
+    const watching = this.#watching
+    if (watching === undefined) return
+    if (isNew !== undefined) this.#start(isNew, watching)
+    for (const key of outdated) watching.changed(key)
   }
 
   /** As the contract of a provider has it. */
   async watch(changed: (key?: string) => void, signal: AbortSignal): Promise<void> {
     const { promise: broken, reject: failed } = Promise.withResolvers<never>()
-    const watching = { changed, signal, failed }
+    const over = new AbortController()
+    const watching = { changed, signal: AbortSignal.any([signal, over.signal]), failed }
     this.#watching = watching
-    for (const secret of this.#early) this.#start(secret, watching)
-    this.#early.clear()
+    for (const secret of this.#wanted.all()) this.#start(secret, watching)
     const stopSweeping = this.#sweep(changed)
     try {
       await untilAborted(broken, signal)
     } finally {
       stopSweeping()
+      over.abort()
       this.#watching = undefined
     }
   }
@@ -76,7 +76,7 @@ export class NamedWatches {
     const { name, ended } = secret
     const query = { fieldSelector: `metadata.name=${name}` }
     const observed = (which: string, stamp: string): void => {
-      for (const key of this.#wanted.outdated(which, stamp)) changed(key)
+      for (const key of this.#wanted.observed(which, stamp)) changed(key)
     }
     const begin = async (inner: AbortSignal): Promise<string> => {
       const { items, version } = await this.#list(name, query, inner)

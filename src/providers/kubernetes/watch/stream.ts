@@ -105,7 +105,7 @@ function dispatch(lease: Lease, options: StreamOptions, { resolve, end, heard, e
         else ended.addEventListener('abort', stop, { once: true })
       },
       onResponseStart(_controller, status, given) {
-        if (status < 200) return
+        if (status < 200 || ended.aborted) return
         head = { status, headers: headersOf(given) }
         heard()
       },

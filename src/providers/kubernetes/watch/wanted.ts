@@ -19,6 +19,8 @@ export interface WantedSecret {
 }
 
 interface Held extends WantedSecret {
+  /** The state that the watch last told of. */
+  seen: string | undefined
   /** By key, the stamp of the Secret when the key was last fetched; undefined while that is under way. */
   readonly keys: Map<string, string | undefined>
   /** On the monotonic clock. */
@@ -49,10 +51,6 @@ export class Wanted {
     this.#options = options
   }
 
-  get size(): number {
-    return this.#secrets.size
-  }
-
   /** A fetch of keys of a Secret begins: a change from now on concerns them. */
   asked(name: string, keys: readonly SecretKey[]): void {
     const held = this.#secrets.get(name)
@@ -60,22 +58,37 @@ export class Wanted {
     for (const { key } of keys) keep(held.keys, key, held.keys.get(key))
   }
 
-  /** @returns the Secret, where it is wanted for the first time */
-  fetched(name: string, keys: readonly SecretKey[], stamp: string): WantedSecret | undefined {
+  /**
+   * @returns the Secret, where it is wanted for the first time; and those of the keys that the watch could not report, as
+   * it did not know of them when it told of another state
+   */
+  fetched(
+    name: string,
+    keys: readonly SecretKey[],
+    stamp: string,
+  ): { isNew: WantedSecret | undefined; outdated: readonly string[] } {
     const known = this.#secrets.get(name)
     const held = known ?? this.#admit(name, stamp === absent)
-    if (held === undefined) return undefined
+    if (held === undefined) return { isNew: undefined, outdated: [] }
+    const unknown = keys.map(({ key }) => key).filter((key) => !held.keys.has(key))
     for (const { key } of keys) keep(held.keys, key, stamp)
     held.fetchedAt = this.#options.clock.now()
     held.probedAt = undefined
     held.isAbsent = stamp === absent
-    return known === undefined ? held : undefined
+    const outdated = held.seen === undefined || held.seen === stamp ? [] : unknown
+    return { isNew: known === undefined ? held : undefined, outdated }
   }
 
-  /** The keys of a Secret that were last fetched in another state than this. */
-  outdated(name: string, stamp: string): string[] {
-    const keys = this.#secrets.get(name)?.keys ?? new Map<string, string>()
-    return [...keys].filter(([, fetched]) => fetched !== stamp).map(([key]) => key)
+  /** The watch tells of a state. @returns the keys that were last fetched in another one */
+  observed(name: string, stamp: string): string[] {
+    const held = this.#secrets.get(name)
+    if (held === undefined) return []
+    held.seen = stamp
+    return [...held.keys].filter(([, fetched]) => fetched !== stamp).map(([key]) => key)
+  }
+
+  all(): WantedSecret[] {
+    return [...this.#secrets.values()]
   }
 
   /** Ends what nobody wants any more. @returns the keys to be reported, to see whether they are wanted */
@@ -110,6 +123,7 @@ export class Wanted {
     const held: Held = {
       name,
       ended: new AbortController(),
+      seen: undefined,
       keys: new Map(),
       fetchedAt: clock.now(),
       probedAt: undefined,
