@@ -57,7 +57,7 @@ t.test('an API server is named by a URL without credentials, query and ways out 
   }
   const { warnings } = await parse(config('url: "http://10.0.0.1:8080", token: { file: /x }'))
   t.match(warnings, [
-    /providers\.k\.url is plain http to another host: secrets and the token travel unencrypted/,
+    /providers\.k\.url is plain http to another host: secrets and (?:the token|credentials) travel unencrypted/,
   ])
 })
 
