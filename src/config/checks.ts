@@ -5,6 +5,7 @@ import { callerFindings } from './checks/callers.ts'
 import { doorFindings } from './checks/doors.ts'
 import { execProblems } from './checks/exec.ts'
 import type { Findings } from './checks/finding.ts'
+import { kubernetesProblems } from './checks/kubernetes.ts'
 import { auditProblems, shutdownProblems } from './checks/process.ts'
 import { providerWarnings } from './checks/providers.ts'
 import { proxyFindings } from './checks/proxy.ts'
@@ -35,6 +36,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...execProblems(config, raw),
       ...vaultProblems(config, raw),
       ...awsProblems(config, raw),
+      ...kubernetesProblems(config, raw),
       ...ofProxy.problems,
     ],
     warnings: [
