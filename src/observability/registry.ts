@@ -138,6 +138,18 @@ function secrets(registers: Registry[], metrics: MetricsState, declared: Declare
       }
     },
   })
+  new Gauge({
+    name: 'sidekeep_secret_on_fallback',
+    help: '1 while what is held of a declared secret with a fallback is not from the provider that is asked first, else 0.',
+    labelNames: ['secret'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, onFallback } of declared.all) {
+        if (onFallback !== undefined) this.set({ secret: name }, onFallback ? 1 : 0)
+      }
+    },
+  })
   new Counter({
     name: 'sidekeep_secret_rotations_total',
     help: 'Refreshes that brought a different value; without a label, those of all pattern secrets together.',
@@ -192,6 +204,16 @@ function providers(registers: Registry[], metrics: MetricsState): void {
           this.set({ provider, cause }, cause === breakerOpen ? 1 : 0)
         }
       }
+    },
+  })
+  new Counter({
+    name: 'sidekeep_fallback_served_total',
+    help: 'Secrets that a provider brought in place of one that is asked before it and was unavailable.',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [provider, { fallbacks }] of metrics.providers) this.inc({ provider }, fallbacks)
     },
   })
   new Counter({

@@ -1,9 +1,10 @@
+import type { Served, Taken } from './brought.ts'
 import { leaseOf, lifetimeOf } from './lifetime.ts'
 import type { Fetched, Lease, ProviderError } from './provider.ts'
 import type { Reading, SecretState, SecretStatus } from './reading.ts'
 import { Rendition } from './rendition.ts'
-import type { Match } from './rules.ts'
-import { isPattern } from './rules.ts'
+import type { Match, RulePlace } from './rules.ts'
+import { isPattern, placesOf } from './rules.ts'
 import type { Job } from './schedule.ts'
 import type { Secret } from './secret.ts'
 
@@ -13,6 +14,8 @@ interface Held {
   readonly rendition: Rendition
   /** The version as the provider names it; undefined where the content decides. */
   readonly providerVersion: string | undefined
+  /** Which of its places brought or confirmed it last; undefined where there is one place only. */
+  served: Served | undefined
   /** Milliseconds since the epoch. */
   readonly fetchedAt: number
   /** When the fetch began that last confirmed it, on the monotonic clock and on the wall clock. */
@@ -36,7 +39,7 @@ export interface Confirmation {
 }
 
 /** What a fetch says of how long a value lives. */
-type Lasting = Pick<Fetched, 'ttlMs' | 'lease'>
+type Lasting = Pick<Taken, 'ttlMs' | 'lease' | 'served'>
 
 /** Where the refresher stands with a secret; it sets this and the entry only shows it. */
 export interface Attempts {
@@ -85,14 +88,22 @@ export class Entry implements Job {
     return this.#held
   }
 
+  /** The provider that what is held is from; where nothing is held, the one that is asked first. */
+  get provider(): string {
+    const from = this.#held?.served?.provider
+    const isNamed = from !== undefined && placesOf(this.#match).some(({ provider }) => provider === from)
+    return isNamed ? from : this.#match.rule.provider
+  }
+
   /** @returns what was held before, to be overwritten */
-  hold(secret: Secret, fetched: Omit<Fetched, 'value'>, { at, atWall }: Confirmation): Rendition | undefined {
+  hold(secret: Secret, fetched: Omit<Taken, 'value'>, { at, atWall }: Confirmation): Rendition | undefined {
     const replaced = this.#held?.rendition
     const lease = leaseOf(fetched)
     this.#held = {
       secret,
       rendition: new Rendition(secret, atWall),
       providerVersion: fetched.version,
+      served: fetched.served,
       fetchedAt: atWall,
       confirmedAt: at,
       confirmedAtWall: atWall,
@@ -111,6 +122,7 @@ export class Entry implements Job {
     const held = this.#held
     if (held === undefined) return
     held.ttlMs = lasting.ttlMs
+    held.served = lasting.served
     held.firstLeaseMs = leaseOf(lasting)?.durationMs
     this.#lastFrom(held, lasting, confirmation)
   }
@@ -209,8 +221,9 @@ export class Entry implements Job {
     const held = this.#held
     return {
       name,
-      provider: rule.provider,
+      provider: this.provider,
       state: this.state(now),
+      ...(rule.fallback === undefined ? {} : { onFallback: (held?.served?.place ?? 0) > 0 }),
       required: rule.required && this.declared,
       declared: this.declared,
       version: held?.secret.version,
@@ -231,5 +244,14 @@ function unplanned(): void {}
 
 /** Whether two matches of one name ask the same place for the same thing. */
 export function isSamePlace({ rule: a, key }: Match, { rule: b, key: otherKey }: Match): boolean {
-  return a.provider === b.provider && key === otherKey && a.field === b.field
+  const isSame = a.provider === b.provider && key === otherKey && a.field === b.field
+  return isSame && isSameList(a.fallback, b.fallback)
+}
+
+function isSameList(a: readonly RulePlace[] = [], b: readonly RulePlace[] = []): boolean {
+  if (a.length !== b.length) return false
+  return a.every(({ provider, key, field }, index) => {
+    const other = b[index]
+    return provider === other?.provider && key === other.key && field === other.field
+  })
 }

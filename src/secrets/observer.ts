@@ -50,6 +50,19 @@ export interface SecretsObserver {
    * Told once when it is first doubted and once when it is believed.
    */
   listShrank(event: { provider: string; held: number; vanished: number; believed: boolean }): void
+  /**
+   * A secret was fetched from `provider`, since the places before were unavailable: `first` for the reason `error`. Told
+   * at each such fetch; `begins`: another place served it before, or none.
+   */
+  fellBack(event: {
+    secret: string
+    provider: string
+    first: string
+    error: ProviderError
+    begins: boolean
+  }): void
+  /** The place that is asked first serves a secret again, after `from` did. */
+  cameBack(event: { secret: string; provider: string; from: string }): void
   /** Something went wrong that nobody foresaw while an answer was taken in. What was thrown may quote anything, a value too. */
   broke(event: { provider: string; thrown: unknown }): void
 }

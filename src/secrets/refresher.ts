@@ -46,7 +46,8 @@ export class Refresher {
     this.#options = options
     this.#rules = rules
     this.#schedule = new Schedule(clock, { random, onResume: (since) => this.#resumed(since) })
-    this.#units = new Units(sources, (unit) => this.#runner.run(unit))
+    const called: SecretsObserver['called'] = (event) => options.observer.called(event)
+    this.#units = new Units(sources, (unit) => this.#runner.run(unit), { clock, called })
     this.#runner = new Runner({ ...options, schedule: this.#schedule, units: this.#units })
     const parts = { cache, clock, runner: this.#runner, units: this.#units }
     this.#forcedCalls = new ForcedCalls(parts)
@@ -149,7 +150,7 @@ export class Refresher {
     if (match === undefined) return undefined
     const { cache, clock } = this.#options
     const place = this.#units.placeOf(match)
-    return explain({ match, source: place.source, unit: this.#units.find(place), cache, clock })
+    return explain({ match, ...place, unit: this.#units.find(place), cache, clock })
   }
 
   /** A pattern secret was evicted from the cache: it is refreshed no longer. */
@@ -188,6 +189,7 @@ export class Refresher {
   }
 
   #changed(source: Source, key: string | undefined): void {
+    for (const { unit } of this.#units.chained(source, key)) this.#runner.soon(unit)
     if (key === undefined) {
       for (const unit of this.#units.ofSource(source)) this.#runner.soon(unit)
       return

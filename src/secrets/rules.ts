@@ -7,9 +7,18 @@ export interface Rule {
   readonly key: string
   /** The field of a JSON value that is the secret. */
   readonly field?: string | undefined
+  /** Where it is fetched in turn while the places before are unavailable. Only of a declared secret. */
+  readonly fallback?: readonly RulePlace[] | undefined
   readonly refreshMs: number
   readonly maxStaleMs: number
   readonly required: boolean
+}
+
+/** One place that a secret is fetched from. */
+export interface RulePlace {
+  readonly provider: string
+  readonly key: string
+  readonly field?: string | undefined
 }
 
 /** Whether a name or a key stands for many: it has a `*`. */
@@ -20,6 +29,11 @@ export interface Match {
   readonly rule: Rule
   readonly name: string
   readonly key: string
+}
+
+/** All places that a secret is fetched from, the one that is asked first at the front. */
+export function placesOf({ rule, key }: Match): RulePlace[] {
+  return [{ provider: rule.provider, key, field: rule.field }, ...(rule.fallback ?? [])]
 }
 
 /** Which rule names a secret: the one with its exact name, else the most specific of the patterns. */

@@ -20,6 +20,7 @@ async function reported(level: string) {
     rotated: () => void counted.push('rotated'),
     breakerChanged: () => void counted.push('breakerChanged'),
     listShrank: () => void counted.push('listShrank'),
+    fellBack: () => void counted.push('fellBack'),
   }
   return { lines, counted, reporter: createReporter(log, metrics) }
 }

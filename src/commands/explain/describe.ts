@@ -1,4 +1,4 @@
-import type { Explained } from './explained.ts'
+import type { Explained, ExplainedPlace } from './explained.ts'
 import { ago, ahead, span } from './spans.ts'
 
 /** Everything, a line each, in two columns. What there is nothing of has no line. */
@@ -18,6 +18,7 @@ function linesOf(explained: Explained, now: number): [label: string, text: strin
     ['provider', provider],
     ['key', key],
     ['field', field ?? undefined],
+    ...placesOf(explained, now),
     ['state', state],
     ['version', version ?? undefined],
     ['age', explained.ageSeconds === null ? undefined : span(explained.ageSeconds)],
@@ -44,6 +45,21 @@ function linesOf(explained: Explained, now: number): [label: string, text: strin
     ['breaker', breakerOf(breaker, now)],
     ['waiting', waitingOf(explained)],
   ]
+}
+
+/** A line each, in the order in which they are asked. */
+function placesOf({ fallback }: Explained, now: number): [label: string, text: string][] {
+  return (fallback ?? []).map((place, index) => [index === 0 ? 'asked' : 'then', placeOf(place, now)])
+}
+
+function placeOf({ provider, key, field, serves, lastError, breaker }: ExplainedPlace, now: number): string {
+  const where = `${provider} "${key}"${field === null ? '' : `, field "${field}"`}`
+  const open = breaker.state === 'closed' ? '' : `, breaker ${breakerOf(breaker, now)}`
+  const failed =
+    lastError === null
+      ? ''
+      : `: ${lastError.kind} (${lastError.reason}) ${ago(lastError.at, now)}: ${lastError.message}`
+  return `${where}${serves ? ', serves' : ''}${open}${failed}`
 }
 
 function breakerOf({ state, cause, nextProbeAt }: Explained['breaker'], now: number): string {

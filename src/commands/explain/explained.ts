@@ -1,3 +1,26 @@
+interface Failure {
+  readonly kind: 'missing' | 'denied' | 'throttled' | 'unavailable'
+  readonly reason: string
+  readonly message: string
+  readonly at: string
+}
+
+interface Breaker {
+  readonly state: 'closed' | 'open' | 'half-open'
+  readonly cause: 'unavailable' | 'denied' | null
+  readonly nextProbeAt: string | null
+}
+
+/** One of several places that it may come from. */
+export interface ExplainedPlace {
+  readonly provider: string
+  readonly key: string
+  readonly field: string | null
+  readonly serves: boolean
+  readonly lastError: Failure | null
+  readonly breaker: Breaker
+}
+
 /** What `GET /v1/explain/{name}` answers, as far as it is shown. Times as RFC 3339, null where there is none. */
 export interface Explained {
   readonly name: string
@@ -5,6 +28,8 @@ export interface Explained {
   readonly provider: string
   readonly key: string
   readonly field: string | null
+  /** Absent from a sidecar that is older than this command. */
+  readonly fallback?: readonly ExplainedPlace[] | null
   readonly state: 'fresh' | 'stale' | 'expired' | 'not-loaded' | 'missing' | 'undiscovered'
   readonly required: boolean
   readonly version: string | null
@@ -15,21 +40,12 @@ export interface Explained {
   readonly lease: { readonly renewable: boolean; readonly endsAt: string } | null
   readonly fetchedAt: string | null
   readonly lastSuccessAt: string | null
-  readonly lastError: {
-    readonly kind: 'missing' | 'denied' | 'throttled' | 'unavailable'
-    readonly reason: string
-    readonly message: string
-    readonly at: string
-  } | null
+  readonly lastError: Failure | null
   readonly failures: number
   readonly nextAttemptAt: string | null
   readonly expiresAt: string | null
   readonly fetching: boolean
-  readonly breaker: {
-    readonly state: 'closed' | 'open' | 'half-open'
-    readonly cause: 'unavailable' | 'denied' | null
-    readonly nextProbeAt: string | null
-  }
+  readonly breaker: Breaker
   readonly callersWaiting: number
   readonly waiters: number
 }

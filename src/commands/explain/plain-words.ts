@@ -3,7 +3,7 @@ import { ago, ahead, span } from './spans.ts'
 
 /** One or a few sentences: how the secret is, what is wrong, what happens next. */
 export function inPlainWords(explained: Explained, now: number): string {
-  return [stateOf(explained, now), troubleOf(explained, now), nextOf(explained, now)]
+  return [stateOf(explained, now), insteadOf(explained), troubleOf(explained, now), nextOf(explained, now)]
     .filter((sentence) => sentence !== '')
     .join(' ')
 }
@@ -24,6 +24,16 @@ function stateOf({ state, provider, key, lastSuccessAt, maxStaleSeconds }: Expla
     case 'undiscovered':
       return `Not fetched: a pattern names it and nobody has asked for it yet; the first read fetches it.`
   }
+}
+
+/** Why it is not from the provider that is asked first. */
+function insteadOf({ fallback }: Explained): string {
+  const [first, ...others] = fallback ?? []
+  const serving = others.find(({ serves }) => serves)
+  if (first === undefined || serving === undefined) return ''
+  const { provider, lastError } = first
+  const why = lastError === null ? '' : ` (${lastError.reason}: ${lastError.message})`
+  return closed(`It is from ${serving.provider} in place of ${provider}, which was unavailable${why}`)
 }
 
 const troubles = {
