@@ -1,4 +1,10 @@
-import type { BreakerStatus, ExplainedError, ExplainedPlace, Explanation } from '../secrets/reading.ts'
+import type {
+  BreakerStatus,
+  ExplainedError,
+  ExplainedPart,
+  ExplainedPlace,
+  Explanation,
+} from '../secrets/reading.ts'
 import { timestamp, wholeSeconds } from './item.ts'
 
 /** An explanation as it is answered: times as RFC 3339, spans in seconds, null where there is nothing. Never a value. */
@@ -10,10 +16,11 @@ export function explained(explanation: Explanation, waiters: number) {
   return {
     name: explanation.name,
     rule: explanation.rule,
-    provider: explanation.provider,
-    key: explanation.key,
+    provider: explanation.provider ?? null,
+    key: explanation.key ?? null,
     field: explanation.field ?? null,
     fallback: explanation.fallback?.map(placeOf) ?? null,
+    parts: explanation.parts?.map(partOf) ?? null,
     state: explanation.state,
     required: explanation.required,
     version: explanation.version ?? null,
@@ -32,6 +39,15 @@ export function explained(explanation: Explanation, waiters: number) {
     breaker: breakerOf(breaker),
     callersWaiting: explanation.callersWaiting,
     waiters,
+  }
+}
+
+function partOf({ name, state, version, ageMs }: ExplainedPart) {
+  return {
+    name,
+    state,
+    version: version ?? null,
+    ageSeconds: ageMs === undefined ? null : wholeSeconds(ageMs),
   }
 }
 

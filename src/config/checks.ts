@@ -7,6 +7,7 @@ import { auditProblems, shutdownProblems } from './checks/process.ts'
 import { providerWarnings } from './checks/providers.ts'
 import { proxyFindings } from './checks/proxy.ts'
 import { secretProblems } from './checks/secrets.ts'
+import { templateProblems } from './checks/templates.ts'
 import { checkTokens } from './checks/tokens.ts'
 import { doorsOf } from './doors.ts'
 import type { Raw } from './raw.ts'
@@ -29,6 +30,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...shutdownProblems(config, raw),
       ...auditProblems(config, raw),
       ...secretProblems(config, raw),
+      ...templateProblems(config, raw),
       ...ofProxy.problems,
     ],
     warnings: [

@@ -1,5 +1,6 @@
 import type { Rule } from '../secrets/rules.ts'
 import { Rules } from '../secrets/rules.ts'
+import { parseTemplate } from '../secrets/template/parse.ts'
 import type { Config, SecretConfig } from './schema.ts'
 
 /** The rules of a configuration, as the heart knows them. */
@@ -7,8 +8,12 @@ export function rulesOf(config: Pick<Config, 'secrets'>): Rules {
   return new Rules(Object.entries(config.secrets).map(([name, secret]) => ruleOf(name, secret)))
 }
 
-function ruleOf(name: string, { refresh, maxStale, required, ...secret }: SecretConfig): Rule {
-  return { name, ...placesOf(secret), refreshMs: refresh, maxStaleMs: maxStale, required }
+function ruleOf(name: string, { template, refresh, maxStale, required, ...secret }: SecretConfig): Rule {
+  const times = { refreshMs: refresh, maxStaleMs: maxStale }
+  // The configuration's checks let no template pass that cannot be parsed.
+  const origin =
+    template === undefined ? placesOf(secret) : { provider: '', key: name, template: parseTemplate(template) }
+  return { name, ...origin, ...times, required }
 }
 
 /** Where it comes from: the configuration's checks let no rule pass that names neither one provider nor several. */

@@ -110,7 +110,7 @@ function secrets(registers: Registry[], metrics: MetricsState, declared: Declare
     collect() {
       this.reset()
       for (const { name, provider, confirmedAt } of declared.all) {
-        if (confirmedAt !== undefined) this.set({ secret: name, provider }, confirmedAt / 1_000)
+        if (confirmedAt !== undefined) this.set(labelsOf(name, provider), confirmedAt / 1_000)
       }
     },
   })
@@ -122,7 +122,7 @@ function secrets(registers: Registry[], metrics: MetricsState, declared: Declare
     collect() {
       this.reset()
       for (const { name, provider, expiresAt } of declared.all) {
-        if (expiresAt !== undefined) this.set({ secret: name, provider }, expiresAt / 1_000)
+        if (expiresAt !== undefined) this.set(labelsOf(name, provider), expiresAt / 1_000)
       }
     },
   })
@@ -161,6 +161,11 @@ function secrets(registers: Registry[], metrics: MetricsState, declared: Declare
       this.inc({}, metrics.patternRotations)
     },
   })
+}
+
+/** A composed secret has no provider, and so no label of one. */
+function labelsOf(secret: string, provider: string | undefined): { secret: string; provider?: string } {
+  return provider === undefined ? { secret } : { secret, provider }
 }
 
 function providers(registers: Registry[], metrics: MetricsState): void {

@@ -1,3 +1,4 @@
+import type { Lifetime } from './lifetime.ts'
 import type { Fetched } from './provider.ts'
 import { ProviderError } from './provider.ts'
 
@@ -7,6 +8,13 @@ export type Brought = Taken | ProviderError
 /** What was brought, and where it is from where there were several places to ask. */
 export interface Taken extends Fetched {
   readonly served?: Served
+  readonly composed?: Composed
+}
+
+/** How long a value lives that is composed of others, from its confirmation on: that of its oldest part. */
+export interface Composed extends Lifetime {
+  /** When the newest of its parts was fetched, in milliseconds since the epoch. */
+  readonly fetchedAt: number
 }
 
 /** Which of a secret's places brought it. */

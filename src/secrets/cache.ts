@@ -210,6 +210,14 @@ export class SecretCache {
     this.#changes.settle(entry)
   }
 
+  /** What a composed secret is made of was confirmed: it lives on with its parts. */
+  confirmed(match: Match, lasting: Pick<Taken, 'composed'>, confirmation: Confirmation): void {
+    const entry = this.entry(match.name)
+    if (entry?.held === undefined || !this.#isCurrent(match)) return
+    entry.confirm(lasting, confirmation)
+    this.#changes.settle(entry)
+  }
+
   /** The provider said that the secret is missing: it is served no longer, at once. */
   drop(match: Match): void {
     if (!this.#isCurrent(match)) return

@@ -1,5 +1,5 @@
-import type { Served, Taken } from './brought.ts'
-import { leaseOf, lifetimeOf } from './lifetime.ts'
+import type { Composed, Served, Taken } from './brought.ts'
+import { type Lifetime, leaseOf, lifetimeOf } from './lifetime.ts'
 import type { Fetched, Lease, ProviderError } from './provider.ts'
 import type { Reading, SecretState, SecretStatus } from './reading.ts'
 import { Rendition } from './rendition.ts'
@@ -16,6 +16,8 @@ interface Held {
   readonly providerVersion: string | undefined
   /** Which of its places brought or confirmed it last; undefined where there is one place only. */
   served: Served | undefined
+  /** Of a composed secret: how long it lives is its parts' affair. */
+  composed: Composed | undefined
   /** Milliseconds since the epoch. */
   readonly fetchedAt: number
   /** When the fetch began that last confirmed it, on the monotonic clock and on the wall clock. */
@@ -39,7 +41,7 @@ export interface Confirmation {
 }
 
 /** What a fetch says of how long a value lives. */
-type Lasting = Pick<Taken, 'ttlMs' | 'lease' | 'served'>
+type Lasting = Pick<Taken, 'ttlMs' | 'lease' | 'served' | 'composed'>
 
 /** Where the refresher stands with a secret; it sets this and the entry only shows it. */
 export interface Attempts {
@@ -63,6 +65,8 @@ export class Entry implements Job {
   /** What is done when time alone has changed its state; set where that is planned. */
   onDue: (entry: Entry) => void = unplanned
   readonly attempts: Attempts = noAttempts()
+  /** Of a composed secret, what it is made of. */
+  parts: readonly Entry[] = noParts
   /** The state that was last reported to the observer. */
   reported: SecretState = 'not-loaded'
   /** Whether a value was ever held. */
@@ -88,8 +92,20 @@ export class Entry implements Job {
     return this.#held
   }
 
-  /** The provider that what is held is from; where nothing is held, the one that is asked first. */
-  get provider(): string {
+  /** When the provider is asked again, on the monotonic clock; of a composed secret, the provider of the first part. */
+  get nextAt(): number | undefined {
+    if (this.parts.length === 0) return this.attempts.nextAt
+    let next: number | undefined
+    for (const { nextAt } of this.parts) if (nextAt !== undefined) next = Math.min(next ?? nextAt, nextAt)
+    return next
+  }
+
+  /**
+   * The provider that what is held is from; where nothing is held, the one that is asked first. Undefined of a composed
+   * secret.
+   */
+  get provider(): string | undefined {
+    if (this.#match.rule.template !== undefined) return undefined
     const from = this.#held?.served?.provider
     const isNamed = from !== undefined && placesOf(this.#match).some(({ provider }) => provider === from)
     return isNamed ? from : this.#match.rule.provider
@@ -99,18 +115,20 @@ export class Entry implements Job {
   hold(secret: Secret, fetched: Omit<Taken, 'value'>, { at, atWall }: Confirmation): Rendition | undefined {
     const replaced = this.#held?.rendition
     const lease = leaseOf(fetched)
+    const fetchedAt = fetched.composed?.fetchedAt ?? atWall
     this.#held = {
       secret,
-      rendition: new Rendition(secret, atWall),
+      rendition: new Rendition(secret, fetchedAt),
       providerVersion: fetched.version,
       served: fetched.served,
-      fetchedAt: atWall,
+      composed: fetched.composed,
+      fetchedAt,
       confirmedAt: at,
       confirmedAtWall: atWall,
       ttlMs: fetched.ttlMs,
       lease,
       firstLeaseMs: lease?.durationMs,
-      ...lifetimeOf(this.#match.rule, fetched.ttlMs, lease),
+      ...this.#lifetime(fetched.ttlMs, lease, fetched.composed),
     }
     this.#missing = false
     this.wasLoaded = true
@@ -123,6 +141,7 @@ export class Entry implements Job {
     if (held === undefined) return
     held.ttlMs = lasting.ttlMs
     held.served = lasting.served
+    held.composed = lasting.composed
     held.firstLeaseMs = leaseOf(lasting)?.durationMs
     this.#lastFrom(held, lasting, confirmation)
   }
@@ -146,6 +165,7 @@ export class Entry implements Job {
   reassign(match: Match): void {
     const moved = !isSamePlace(this.#match, match)
     this.#match = match
+    this.parts = noParts
     if (this.#held !== undefined) this.#retime(this.#held)
     if (!moved) return
     Object.assign(this.attempts, noAttempts())
@@ -154,8 +174,13 @@ export class Entry implements Job {
     this.#missing = false
   }
 
+  #lifetime(ttlMs: number | undefined, lease: Lease | undefined, composed: Composed | undefined): Lifetime {
+    if (composed === undefined) return lifetimeOf(this.#match.rule, ttlMs, lease)
+    return { freshMs: composed.freshMs, servedMs: composed.servedMs }
+  }
+
   #retime(held: Held): void {
-    const { freshMs, servedMs } = lifetimeOf(this.#match.rule, held.ttlMs, held.lease)
+    const { freshMs, servedMs } = this.#lifetime(held.ttlMs, held.lease, held.composed)
     held.freshMs = freshMs
     held.servedMs = servedMs
   }
@@ -203,16 +228,25 @@ export class Entry implements Job {
   read(now: number): Reading {
     const state = this.state(now)
     if (state === 'missing') return { kind: 'not-found' }
-    const untilNext = (this.attempts.nextAt ?? now) - now
+    const untilNext = (this.nextAt ?? now) - now
     // When the fetch is under way already, nobody knows its end; 0 would have callers ask without pause.
     const retryAfterMs = untilNext > 0 ? untilNext : 1_000
     if (this.#held === undefined) {
-      const reason = this.attempts.lastFailure ?? 'the first fetch is under way'
+      const reason = this.attempts.lastFailure ?? this.#partsReason(now) ?? 'the first fetch is under way'
       return { kind: 'not-loaded', retryAfterMs, reason }
     }
     const ageMs = now - this.#held.confirmedAt
     if (state !== 'fresh' && state !== 'stale') return { kind: 'expired', retryAfterMs, ageMs }
     return { kind: 'held', secret: this.#held.secret, rendition: this.#held.rendition, state, ageMs }
+  }
+
+  /** Why a composed secret is not there: the first of its parts that is not. */
+  #partsReason(now: number): string | undefined {
+    for (const part of this.parts) {
+      const reading = part.read(now)
+      if (reading.kind === 'not-loaded') return `it is made of "${part.match.name}": ${reading.reason}`
+    }
+    return undefined
   }
 
   /** @param wall now on the wall clock, to say in its terms what lies ahead on the monotonic one */
@@ -231,7 +265,7 @@ export class Entry implements Job {
       confirmedAt: held?.confirmedAtWall,
       ageMs: held === undefined ? undefined : now - held.confirmedAt,
       expiresAt: held === undefined ? undefined : wall + (held.confirmedAt + held.servedMs - now),
-      nextRefreshAt: this.attempts.nextAt === undefined ? undefined : wall + (this.attempts.nextAt - now),
+      nextRefreshAt: this.nextAt === undefined ? undefined : wall + (this.nextAt - now),
     }
   }
 }
@@ -239,6 +273,8 @@ export class Entry implements Job {
 function noAttempts(): Attempts {
   return { nextAt: undefined, failures: 0, lastFailure: undefined, lastError: undefined }
 }
+
+const noParts: readonly Entry[] = []
 
 function unplanned(): void {}
 

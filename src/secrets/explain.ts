@@ -54,6 +54,7 @@ export function explain({ match, source, unit, cache, clock }: Explained): Expla
     nextAttemptAt: wallOf(unit?.current === undefined ? unit?.plannedFor : undefined),
     expiresAt: status?.expiresAt,
     fetching: unit?.current !== undefined,
+    parts: undefined,
     breaker: breakerOf(asked, wallOf),
     callersWaiting: unit?.waiting ?? 0,
   }
@@ -86,7 +87,8 @@ function leaseOf(held: Entry['held'], wallOf: WallOf): Explanation['lease'] {
   return endsAt === undefined ? undefined : { renewable: held.lease.renewable, endsAt }
 }
 
-function inWords({
+/** A failure, for people. */
+export function inWords({
   error,
   at,
 }: NonNullable<Entry['attempts']['lastError']>): NonNullable<Explanation['lastError']> {

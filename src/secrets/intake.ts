@@ -34,7 +34,7 @@ export class Intake {
   apply(rules: Rules): void {
     this.#rules = rules
     const asked = new Set(rules.patterns.map(({ provider }) => provider))
-    for (const { rule } of rules.declared) asked.add(rule.provider)
+    for (const { rule } of rules.fetched()) asked.add(rule.provider)
     this.#shrinkage.keep((provider) => asked.has(provider))
   }
 

@@ -5,9 +5,12 @@ import type { SecretState } from './reading.ts'
 export interface SecretsObserver {
   /** A call to a provider ended. */
   called(event: { provider: string; outcome: CallOutcome; durationMs: number }): void
-  /** A fetch failed. `secrets` are the names that wait for it, the first few of them. */
+  /**
+   * A fetch failed, or a secret could not be composed (no provider then). `secrets` are the names that wait for it, the
+   * first few of them.
+   */
   failed(event: {
-    provider: string
+    provider: string | undefined
     secrets: readonly string[]
     error: ProviderError
     /** How many attempts have failed in a row. */
@@ -17,11 +20,12 @@ export interface SecretsObserver {
     declared: boolean
   }): void
   /** A fetch succeeded after `attempts` that had failed. */
-  recovered(event: { provider: string; secrets: readonly string[]; attempts: number }): void
-  loaded(event: { secret: string; provider: string; version: string; declared: boolean }): void
+  recovered(event: { provider: string | undefined; secrets: readonly string[]; attempts: number }): void
+  /** No provider, here and below: the secret is composed. */
+  loaded(event: { secret: string; provider: string | undefined; version: string; declared: boolean }): void
   rotated(event: {
     secret: string
-    provider: string
+    provider: string | undefined
     version: string
     previousVersion: string
     declared: boolean
@@ -29,7 +33,7 @@ export interface SecretsObserver {
   /** From the first load on: also when a provider says that a secret is missing, and when time alone makes it stale. */
   stateChanged(event: {
     secret: string
-    provider: string
+    provider: string | undefined
     declared: boolean
     from: SecretState
     to: SecretState

@@ -1,3 +1,5 @@
+import type { Template } from './template/template.ts'
+
 /** One rule of the configuration: a secret, or a pattern of secrets, and where it comes from. Times in milliseconds. */
 export interface Rule {
   /** A name, or a pattern: a name with exactly one `*`, which stands for any characters, slashes too. */
@@ -9,6 +11,8 @@ export interface Rule {
   readonly field?: string | undefined
   /** Where it is fetched in turn while the places before are unavailable. Only of a declared secret. */
   readonly fallback?: readonly RulePlace[] | undefined
+  /** What it is composed of, in place of being fetched: it has no provider then (''). Only of a declared secret. */
+  readonly template?: Template | undefined
   readonly refreshMs: number
   readonly maxStaleMs: number
   readonly required: boolean
@@ -43,7 +47,7 @@ export class Rules {
 
   constructor(rules: Iterable<Rule>) {
     const patterns: Rule[] = []
-    for (const rule of rules) {
+    for (const rule of withRequiredParts([...rules])) {
       if (isPattern(rule.name)) patterns.push(rule)
       else this.#declared.set(rule.name, { rule, name: rule.name, key: rule.key })
     }
@@ -53,6 +57,11 @@ export class Rules {
 
   get declared(): Iterable<Match> {
     return this.#declared.values()
+  }
+
+  /** Those of them that are fetched rather than composed. */
+  *fetched(): Generator<Match> {
+    for (const match of this.#declared.values()) if (match.rule.template === undefined) yield match
   }
 
   get patterns(): readonly Rule[] {
@@ -84,6 +93,23 @@ export class Rules {
       if (this.find(name)?.rule === rule) yield { rule, name, key }
     }
   }
+}
+
+/** What a required secret is composed of is required too: nobody has the one without the other. */
+function withRequiredParts(rules: readonly Rule[]): readonly Rule[] {
+  const templates = new Map(rules.map(({ name, template }) => [name, template]))
+  const required = new Set<string>()
+  const rest = rules.filter((rule) => rule.required && rule.template !== undefined).map(({ name }) => name)
+  for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
+    for (const part of templates.get(name)?.names ?? []) {
+      if (required.has(part)) continue
+      required.add(part)
+      rest.push(part)
+    }
+  }
+  return required.size === 0
+    ? rules
+    : rules.map((rule) => (required.has(rule.name) ? { ...rule, required: true } : rule))
 }
 
 /** What `*` stands for where `text` matches the pattern; at least one character. */

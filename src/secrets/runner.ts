@@ -4,6 +4,7 @@ import { backoffDelay, notBefore, returnSpread } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
 import { Chain } from './chain.ts'
 import type { Clock, Random } from './clock.ts'
+import type { Composer } from './composer.ts'
 import type { Ending } from './ending.ts'
 import { endedLease, endingOf, isRefused, saysNothing } from './ending.ts'
 import type { Began } from './intake.ts'
@@ -37,6 +38,7 @@ export interface RunnerOptions {
   readonly observer: SecretsObserver
   readonly schedule: Schedule
   readonly units: Units
+  readonly composer: Pick<Composer, 'took' | 'tell'>
 }
 
 /** Runs units, each at most once at a time, and plans the next run when one has ended. */
@@ -46,6 +48,7 @@ export class Runner {
   readonly #random: Random
   readonly #schedule: Schedule
   readonly #units: Units
+  readonly #composer: RunnerOptions['composer']
   readonly #arrivals: Arrivals
   readonly #plans: Plans
   readonly #tidings: Tidings
@@ -58,6 +61,7 @@ export class Runner {
     this.#random = options.random
     this.#schedule = options.schedule
     this.#units = options.units
+    this.#composer = options.composer
     this.#arrivals = new Arrivals(options)
     this.#plans = new Plans(options)
     this.#tidings = new Tidings(options)
@@ -223,7 +227,10 @@ export class Runner {
       }
       const began = run.began ?? this.#moment()
       const outcome = { ...take(began), calledAt: run.began?.at }
+      // Nobody reads in between: what is composed of it changes in the same turn.
+      this.#composer.took([...unit.matches.keys(), ...outcome.secrets.keys()])
       this.#conclude(unit, run, outcome, began)
+      this.#composer.tell()
       return outcome
     } finally {
       // In the same breath as the conclusion: whoever comes later finds a run to join or none, never one that is over.

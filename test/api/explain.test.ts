@@ -122,6 +122,7 @@ t.test('a lease and an open breaker are told with their times', async (t) => {
       key: 'a',
       field: 'password',
       fallback: undefined,
+      parts: undefined,
       state: 'stale',
       required: false,
       version: '1',

@@ -32,8 +32,9 @@ export const secretSchema = {
 const itemProperties = {
   name: { type: 'string' },
   provider: {
-    type: 'string',
-    description: 'Where the value that is held is from; where none is, the provider that is asked first.',
+    type: ['string', 'null'],
+    description:
+      'Where the value that is held is from; where none is, the provider that is asked first. Null of a composed secret.',
   },
   version: { ...version, type: ['string', 'null'] },
   state: { type: 'string', enum: secretStates },
@@ -129,6 +130,13 @@ const breaker = {
   },
 } as const
 
+const partProperties = {
+  name: { type: 'string' },
+  state: { type: 'string', enum: secretStates },
+  version: text,
+  ageSeconds: { type: ['integer', 'null'] },
+} as const
+
 const placeProperties = {
   provider: { type: 'string' },
   key: { type: 'string' },
@@ -145,10 +153,11 @@ const explanationProperties = {
   name: { type: 'string' },
   rule: { type: 'string', description: 'The rule that names it: the name itself, or a pattern.' },
   provider: {
-    type: 'string',
-    description: 'Where what is held is from; where nothing is, the provider that is asked first.',
+    ...text,
+    description:
+      'Where what is held is from; where nothing is, the provider that is asked first. Null of a composed secret, as is `key`.',
   },
-  key: { type: 'string', description: "The provider's name for it." },
+  key: { ...text, description: "The provider's name for it." },
   field: text,
   fallback: {
     type: ['array', 'null'],
@@ -159,6 +168,16 @@ const explanationProperties = {
       additionalProperties: false,
       required: Object.keys(placeProperties),
       properties: placeProperties,
+    },
+  },
+  parts: {
+    type: ['array', 'null'],
+    description: 'What it is composed of; null where it is fetched.',
+    items: {
+      type: 'object',
+      additionalProperties: false,
+      required: Object.keys(partProperties),
+      properties: partProperties,
     },
   },
   state: {

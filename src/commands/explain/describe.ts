@@ -1,4 +1,4 @@
-import type { Explained, ExplainedPlace } from './explained.ts'
+import type { Explained, ExplainedPart, ExplainedPlace } from './explained.ts'
 import { ago, ahead, span } from './spans.ts'
 
 /** Everything, a line each, in two columns. What there is nothing of has no line. */
@@ -10,13 +10,15 @@ export function describe(explained: Explained, now: number): string {
 
 function linesOf(explained: Explained, now: number): [label: string, text: string | undefined][] {
   const { name, rule, provider, key, field, state, required, version, lease, lastError, breaker } = explained
+  const isComposed = (explained.parts ?? null) !== null
   const past = (time: string | null) => (time === null ? undefined : `${time} (${ago(time, now)})`)
   const future = (time: string | null) => (time === null ? undefined : `${time} (${ahead(time, now)})`)
   return [
     ['name', required ? `${name} (required)` : name],
     ['rule', rule],
-    ['provider', provider],
-    ['key', key],
+    ['provider', provider ?? undefined],
+    ['key', key ?? undefined],
+    ...partsOf(explained),
     ['field', field ?? undefined],
     ...placesOf(explained, now),
     ['state', state],
@@ -24,8 +26,8 @@ function linesOf(explained: Explained, now: number): [label: string, text: strin
     ['age', explained.ageSeconds === null ? undefined : span(explained.ageSeconds)],
     [
       'refresh',
-      // What is leased lives by its lease alone.
-      lease === null
+      // What is leased lives by its lease alone, and what is composed by its parts.
+      lease === null && !isComposed
         ? `every ${intervalOf(explained)}, served for ${span(explained.maxStaleSeconds)} without`
         : undefined,
     ],
@@ -42,9 +44,18 @@ function linesOf(explained: Explained, now: number): [label: string, text: strin
     ['failures', explained.failures === 0 ? undefined : `${explained.failures} in a row`],
     ['next attempt', explained.fetching ? 'under way' : future(explained.nextAttemptAt)],
     ['served until', future(explained.expiresAt)],
-    ['breaker', breakerOf(breaker, now)],
+    ['breaker', isComposed ? undefined : breakerOf(breaker, now)],
     ['waiting', waitingOf(explained)],
   ]
+}
+
+function partsOf({ parts }: Explained): [label: string, text: string][] {
+  return (parts ?? []).map((part, index) => [index === 0 ? 'made of' : '', partOf(part)])
+}
+
+function partOf({ name, state, version, ageSeconds }: ExplainedPart): string {
+  const held = version === null ? '' : `, version ${version}`
+  return `${name}: ${state}${held}${ageSeconds === null ? '' : `, ${span(ageSeconds)} old`}`
 }
 
 /** A line each, in the order in which they are asked. */

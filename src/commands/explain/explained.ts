@@ -11,6 +11,14 @@ interface Breaker {
   readonly nextProbeAt: string | null
 }
 
+/** A secret that it is composed of. */
+export interface ExplainedPart {
+  readonly name: string
+  readonly state: string
+  readonly version: string | null
+  readonly ageSeconds: number | null
+}
+
 /** One of several places that it may come from. */
 export interface ExplainedPlace {
   readonly provider: string
@@ -25,9 +33,12 @@ export interface ExplainedPlace {
 export interface Explained {
   readonly name: string
   readonly rule: string
-  readonly provider: string
-  readonly key: string
+  /** Null of a composed secret, as is `key`. */
+  readonly provider: string | null
+  readonly key: string | null
   readonly field: string | null
+  /** What it is composed of; absent from a sidecar that is older than this command. */
+  readonly parts?: readonly ExplainedPart[] | null
   /** Absent from a sidecar that is older than this command. */
   readonly fallback?: readonly ExplainedPlace[] | null
   readonly state: 'fresh' | 'stale' | 'expired' | 'not-loaded' | 'missing' | 'undiscovered'

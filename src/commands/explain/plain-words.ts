@@ -1,4 +1,4 @@
-import type { Explained } from './explained.ts'
+import type { Explained, ExplainedPart } from './explained.ts'
 import { ago, ahead, span } from './spans.ts'
 
 /** One or a few sentences: how the secret is, what is wrong, what happens next. */
@@ -8,8 +8,11 @@ export function inPlainWords(explained: Explained, now: number): string {
     .join(' ')
 }
 
-function stateOf({ state, provider, key, lastSuccessAt, maxStaleSeconds }: Explained, now: number): string {
+function stateOf(explained: Explained, now: number): string {
+  const { state, key, lastSuccessAt, maxStaleSeconds } = explained
   const since = lastSuccessAt === null ? '' : ` ${ago(lastSuccessAt, now)}`
+  if (explained.parts) return composedOf(explained.parts, state, since)
+  const provider = explained.provider ?? ''
   switch (state) {
     case 'fresh':
       return `Fresh: the provider ${provider} confirmed it${since}.`
@@ -23,6 +26,26 @@ function stateOf({ state, provider, key, lastSuccessAt, maxStaleSeconds }: Expla
       return `Missing: the provider ${provider} says that it has no "${key}".`
     case 'undiscovered':
       return `Not fetched: a pattern names it and nobody has asked for it yet; the first read fetches it.`
+  }
+}
+
+function composedOf(parts: readonly ExplainedPart[], state: Explained['state'], since: string): string {
+  const names = (wanted: readonly string[]): string =>
+    parts
+      .filter((part) => wanted.includes(part.state))
+      .map(({ name }) => `"${name}"`)
+      .join(', ')
+  switch (state) {
+    case 'fresh':
+      return `Fresh: the oldest of its parts was confirmed${since}.`
+    case 'stale':
+      return `Stale, but still served: the oldest of its parts was confirmed${since}.`
+    case 'expired':
+      return `Expired, and not served any more, since a part is: ${names(['expired'])}.`
+    case 'missing':
+      return `Missing, since a part is: ${names(['missing'])}.`
+    default:
+      return `Not loaded: it is composed once all of its parts are there; waiting for ${names(['not-loaded'])}.`
   }
 }
 
@@ -50,9 +73,10 @@ function troubleOf(
   { state, provider, lastError, lastSuccessAt, failures, breaker }: Explained,
   now: number,
 ): string {
-  const open = breaker.state === 'closed' ? '' : breakerOf(provider, breaker)
+  const open = breaker.state === 'closed' ? '' : breakerOf(provider ?? '', breaker)
   if (failures === 0 || lastError === null) return open
   const { kind, reason, message } = lastError
+  if (provider === null) return closed(`It could not be composed anew: ${message}`)
   if (state === 'missing' && kind === 'missing') return open
   const since =
     lastSuccessAt === null ? '' : ` for ${span(Math.max(0, now - Date.parse(lastSuccessAt)) / 1_000)}`

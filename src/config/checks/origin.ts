@@ -1,4 +1,4 @@
-/** Where a secret comes from: one provider, or several that are asked in turn. */
+/** Where a secret comes from: one provider, several that are asked in turn, or others that it is composed of. */
 import { isPattern } from '../../secrets/rules.ts'
 import { atKey, atValue } from '../issues.ts'
 import { formatPath, type Path } from '../problems.ts'
@@ -7,7 +7,7 @@ import type { SecretConfig } from '../schema.ts'
 import { type Crossing, isWritten } from './finding.ts'
 
 /** A rule has exactly one of these. */
-const origins = ['provider', 'fallback'] as const
+const origins = ['provider', 'fallback', 'template'] as const
 
 export function originProblems(name: string, rule: SecretConfig, raw: Raw): Crossing[] {
   const at: Path = ['secrets', name]
@@ -16,11 +16,11 @@ export function originProblems(name: string, rule: SecretConfig, raw: Raw): Cros
   const [first, second] = written
   const about = origins.map((origin) => [...at, origin])
   if (first === undefined) {
-    const expected = 'the name of a provider (or fallback, with several, in its place)'
+    const expected = 'the name of a provider (or, in its place, fallback with several, or template)'
     return [{ problem: atValue([...at, 'provider'], expected, raw), about }]
   }
   if (second !== undefined) {
-    const expected = `one of provider and fallback: ${formatPath([...at, first])} says already where it comes from`
+    const expected = `one of ${origins.join(', ')}: ${formatPath([...at, first])} says already where it comes from`
     return [{ problem: atKey([...at, second], expected, raw), about }]
   }
   return fallbackProblems(at, name, rule, raw)

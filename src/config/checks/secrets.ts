@@ -43,6 +43,8 @@ function ruleProblems(name: string, rule: SecretConfig, config: Config, raw: Raw
     const path = ['secrets', name, option]
     problems.push({ problem: atValue(path, expected, raw), about: [path, ...others] })
   }
+  // What it has no use for is told elsewhere.
+  if (rule.template !== undefined) return []
   if (rule.maxStale < rule.refresh) {
     // Told at the option that was written: the other is a default.
     const written = isWritten(raw, ['secrets', name, 'maxStale'])

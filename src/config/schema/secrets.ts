@@ -30,13 +30,16 @@ const place = z.union(
   { error: placeExpected },
 )
 
+const longestTemplate = 65_536
+const templateExpected = `a text of 1 to ${longestTemplate} characters with the names of other secrets in {{ }}`
+
 const placesExpected = 'a list of two providers or more, in the order in which they are asked'
 
 const rule = section({
   provider: option(z.optional(providerName), {
     description: 'The provider that it comes from, by its name under `providers`.',
     type: 'provider name',
-    fallback: 'one of `provider` and `fallback` is required',
+    fallback: 'one of `provider`, `fallback` and `template` is required',
     example: 'platform',
   }),
   fallback: option(
@@ -46,6 +49,22 @@ const rule = section({
         'In place of `provider`: the providers that it may come from. The next one is asked when the one before is unavailable, never when that denies, throttles or does not have the secret. One whose key or field is another is `{ provider, key, field }`.',
       type: 'list of provider names',
       example: ['vault', 'aws'],
+    },
+  ),
+  template: option(
+    z.optional(
+      z
+        .string({ error: templateExpected })
+        .check(
+          z.minLength(1, { error: templateExpected }),
+          z.maxLength(longestTemplate, { error: templateExpected }),
+        ),
+    ),
+    {
+      description:
+        'In place of `provider`: what it is composed of. `{{ NAME }}` stands for the value of another secret, `{{ NAME | urlencode }}` for what a filter makes of it.',
+      type: 'template',
+      example: 'postgres://{{ db/user | urlencode }}:{{ db/password | urlencode }}@db/app',
     },
   ),
   key: option(z.optional(key), {
@@ -88,6 +107,8 @@ type Written = z.output<typeof rule>
 
 /** What a rule says once its name has filled in what it left out. */
 export type SecretConfig = Omit<Written, 'key' | 'fallback'> & { key: string; fallback?: PlaceConfig[] }
+
+option(rule, { oneOfKeys: ['provider', 'fallback', 'template'] })
 
 const rules = z.record(secretName, rule, {
   error: (issue) => (issue.code === 'invalid_type' ? 'a mapping of secret names to rules' : undefined),
