@@ -34,7 +34,7 @@ t.test('the key and the field of the rule hold where a place names none', async 
 
 t.test('a rule says once where it comes from', async (t) => {
   t.match(await refused(rule('refresh: 1m')), [
-    /secrets\.a\.provider: expected the name of a provider \(or fallback.*\), got nothing/,
+    /secrets\.a\.provider: expected the name of a provider \(or, in its place, fallback with.*\), got nothing/,
   ])
   t.match(await refused(rule('provider: vault, fallback: [vault, aws]')), [
     /:2:\d+ secrets\.a\.fallback: expected one of .*secrets\.a\.provider says already/,

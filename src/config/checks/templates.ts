@@ -88,14 +88,16 @@ function nameProblems(name: string, { names }: Template, config: Config, raw: Ra
 
 /** Told at each of those that are in the circle. */
 function circleProblems(name: string, templates: ReadonlyMap<string, Template>, raw: Raw): Crossing[] {
-  let level = new Set(templates.get(name)?.names)
+  const composedIn = (part: string): string[] =>
+    templates.get(part)?.names.filter((other) => templates.has(other)) ?? []
+  let level = new Set(composedIn(name))
   for (let depth = 1; level.size > 0; depth++) {
     if (level.has(name)) return [at(name, 'other secrets than itself, directly or by way of others', raw)]
     if (depth > deepest) {
       const expected = `to be composed of composed secrets at most ${deepest} times in a row`
       return [at(name, expected, raw)]
     }
-    level = new Set([...level].flatMap((part) => templates.get(part)?.names ?? []))
+    level = new Set([...level].flatMap(composedIn))
   }
   return []
 }
