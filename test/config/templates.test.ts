@@ -12,10 +12,7 @@ t.test('a template names secrets that have a rule, and has no provider', async (
   )
   t.match(rulesOf(config).find('dsn')?.rule, { provider: '', template: { names: ['a', 'db/password'] } })
   t.match(rulesOf(config).find('a')?.rule.required, true, 'what is required needs its parts')
-  t.strictSame(redacted, {
-    ...(redacted as object),
-    secrets: { ...redacted.secrets, dsn: { template: '[redacted]', required: true } },
-  })
+  t.match(redacted, { secrets: { dsn: { template: '[redacted]', required: true, refresh: undefined } } })
 })
 
 t.test('a mistake in a template is told with its place', async (t) => {
