@@ -10,8 +10,15 @@ import { timestamp, wholeSeconds } from './item.ts'
 /** An explanation as it is answered: times as RFC 3339, spans in seconds, null where there is nothing. Never a value. */
 export type Explained = ReturnType<typeof explained>
 
-/** @param waiters how many callers wait for the secret to change */
-export function explained(explanation: Explanation, waiters: number) {
+/**
+ * @param waiters how many callers wait for the secret to change
+ * @param mayKnow which of the parts of a composed secret are told
+ */
+export function explained(
+  explanation: Explanation,
+  waiters: number,
+  mayKnow: (name: string) => boolean = () => true,
+) {
   const { lease, lastError, breaker } = explanation
   return {
     name: explanation.name,
@@ -20,7 +27,7 @@ export function explained(explanation: Explanation, waiters: number) {
     key: explanation.key ?? null,
     field: explanation.field ?? null,
     fallback: explanation.fallback?.map(placeOf) ?? null,
-    parts: explanation.parts?.map(partOf) ?? null,
+    parts: explanation.parts?.filter(({ name }) => mayKnow(name)).map(partOf) ?? null,
     state: explanation.state,
     required: explanation.required,
     version: explanation.version ?? null,
