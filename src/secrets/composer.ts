@@ -100,9 +100,23 @@ export class Composer {
     const held = heldOf(entries)
     // Not loaded yet; or, by other rules than before, held until it is.
     if (held.length < parts.length) return
-    const failure = this.#doubt(composition) ?? this.#make(composition, held)
+    const failure = this.#surely(match.name, () => this.#doubt(composition) ?? this.#make(composition, held))
     if (failure === undefined) this.#succeeded(entry)
     else this.#failed(entry, failure)
+  }
+
+  /** As with what a provider brings: what nobody foresees is a failure of this secret, and not the end of the process. */
+  #surely(name: string, work: () => ProviderError | undefined): ProviderError | undefined {
+    try {
+      return work()
+    } catch (thrown) {
+      this.#options.observer.broke({ provider: undefined, thrown })
+      return new ProviderError(
+        'unavailable',
+        'internal',
+        `"${name}" cannot be composed, by a fault of Sidekeep`,
+      )
+    }
   }
 
   /** Why its parts must not be put together now. */

@@ -160,6 +160,7 @@ function notListed({ rule, key }: Match): ProviderError {
 
 /** The rule's field of what was fetched, where the rule names one; the whole is overwritten then. */
 function pick(match: Match, fetched: Taken): Taken | ProviderError {
+  if (match.rule.field === undefined && match.rule.fallback === undefined) return fetched
   const { field, key, provider } = placesOf(match)[fetched.served?.place ?? 0] ?? match.rule
   if (field === undefined) return fetched
   const text = fetched.value.isText ? pickField(fetched.value.reveal().toString('utf8'), field) : undefined

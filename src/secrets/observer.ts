@@ -67,8 +67,11 @@ export interface SecretsObserver {
   }): void
   /** The place that is asked first serves a secret again, after `from` did. */
   cameBack(event: { secret: string; provider: string; from: string }): void
-  /** Something went wrong that nobody foresaw while an answer was taken in. What was thrown may quote anything, a value too. */
-  broke(event: { provider: string; thrown: unknown }): void
+  /**
+   * Something went wrong that nobody foresaw while an answer was taken in, or a secret was composed (no provider then). What
+   * was thrown may quote anything, a value too.
+   */
+  broke(event: { provider: string | undefined; thrown: unknown }): void
 }
 
 /** How a call to a provider ended: `ok` brought something new, `unchanged` did not. */

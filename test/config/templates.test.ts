@@ -50,6 +50,25 @@ t.test('circles are refused, and so is what is composed too often in a row', asy
   ])
 })
 
+t.test('parts that share a key are fetched together, or refused', async (t) => {
+  const two = (one: string, other: string): string =>
+    `providers: { p: { type: env, prefix: A_ }, q: { type: env, prefix: B_ } }
+secrets:
+  user: { key: db, field: user, ${one} }
+  password: { key: db, field: password, ${other} }
+  inner: { template: "{{ password }}" }
+  dsn: { template: "{{ user }}{{ inner }}" }
+`
+  t.ok(await parse(two('provider: p', 'provider: p')))
+  t.ok(await parse(two('fallback: [p, q]', 'fallback: [p, q]')))
+  t.ok(await parse(two('provider: p', 'provider: q')))
+  for (const text of [two('provider: p', 'fallback: [p, q]'), two('fallback: [q, p]', 'fallback: [p, q]')]) {
+    t.match(await refused(text), [
+      /secrets\.dsn\.template: expected parts that share a key .*"user" and "password" would be fetched apart/,
+    ])
+  }
+})
+
 t.test('what a composed secret has no use for is refused beside its template', async (t) => {
   t.match(await refused(rule('{{ a }}', ', key: x, field: y, refresh: 1m, maxStale: 1h')), [
     /secrets\.dsn\.key: expected nothing of that beside template/,

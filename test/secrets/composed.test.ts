@@ -414,6 +414,25 @@ t.test('a list that brings all parts brings what is composed of them', async (t)
   t.ok(events.of('rotated').filter(({ secret }) => secret === 'dsn').length > 20)
 })
 
+t.test('what nobody foresaw while it is composed is a failure of it alone', async (t) => {
+  const { answers, begin, clock, events, refresher, see } = createWorld(t, login())
+  await begin()
+  events.mayBreak = true
+  events.onEvent = (event) => {
+    if (event.what === 'rotated' && event.secret === 'dsn') throw new Error('CANARY-thrown')
+  }
+  answers.user = fetched('CANARY-u2')
+  t.match(await refresher.refresh('user'), { outcome: 'rotated' })
+  t.match(events.of('broke'), [{ provider: undefined }])
+  t.match(events.of('failed'), [
+    { secrets: ['dsn'], error: { reason: 'internal', message: /by a fault of Sidekeep/ } },
+  ])
+  events.onEvent = () => {}
+  await clock.advance(5 * minute)
+  t.match(see('user'), /^fresh/)
+  t.match(see('dsn'), /^fresh pg:..CANARY-u2/)
+})
+
 t.test('a value that is replaced is overwritten, and so is all at the end', async (t) => {
   const { answers, begin, cache, refresher, stop } = createWorld(t, login())
   await begin()

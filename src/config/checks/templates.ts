@@ -7,7 +7,7 @@ import { atKey } from '../issues.ts'
 import { nearMiss } from '../near-miss.ts'
 import { type Path, type Problem, quote } from '../problems.ts'
 import { pathKey, type Raw } from '../raw.ts'
-import type { Config } from '../schema.ts'
+import type { Config, SecretConfig } from '../schema.ts'
 import { type Crossing, isWritten } from './finding.ts'
 
 /** A composed secret may be part of another one, up to this many times in a row. */
@@ -29,7 +29,10 @@ export function templateProblems(config: Config, raw: Raw): Crossing[] {
       problems.push(...nameProblems(name, parsed, config, raw))
     }
   }
-  for (const name of templates.keys()) problems.push(...circleProblems(name, templates, raw))
+  for (const name of templates.keys()) {
+    const circles = circleProblems(name, templates, raw)
+    problems.push(...(circles.length > 0 ? circles : sharedKeyProblems(name, templates, config, raw)))
+  }
   return problems
 }
 
@@ -100,6 +103,45 @@ function circleProblems(name: string, templates: ReadonlyMap<string, Template>, 
     level = new Set([...level].flatMap(composedIn))
   }
   return []
+}
+
+/**
+ * What one key stands for is fetched together, and only so it is sure to be of one version: parts that share a key share
+ * all their places.
+ */
+function sharedKeyProblems(
+  name: string,
+  templates: ReadonlyMap<string, Template>,
+  config: Config,
+  raw: Raw,
+): Crossing[] {
+  const known = new Map<string, { readonly part: string; readonly places: string }>()
+  for (const part of leavesOf(name, templates)) {
+    const rule = Object.hasOwn(config.secrets, part) ? config.secrets[part] : undefined
+    const ids = rule === undefined ? [] : placesOf(rule)
+    const places = ids.join()
+    for (const id of ids) {
+      const other = known.get(id)
+      if (other === undefined) known.set(id, { part, places })
+      else if (other.places !== places) {
+        const expected = `parts that share a key to have the same provider and fallback: ${quote(other.part)} and ${quote(part)} would be fetched apart, and might be of two versions`
+        return [at(name, expected, raw)]
+      }
+    }
+  }
+  return []
+}
+
+function leavesOf(name: string, templates: ReadonlyMap<string, Template>): Set<string> {
+  const seen = new Set([name])
+  for (const part of seen) for (const inner of templates.get(part)?.names ?? []) seen.add(inner)
+  return new Set([...seen].filter((part) => !templates.has(part)))
+}
+
+/** Each provider with its key, as a text to compare. */
+function placesOf({ provider, key, fallback }: SecretConfig): string[] {
+  const places = fallback ?? (provider === undefined ? [] : [{ provider, key }])
+  return places.map((place) => JSON.stringify([place.provider, place.key]))
 }
 
 function at(
