@@ -61,7 +61,14 @@ t.test('what is written is what is rendered, whatever stands between the places'
       const values = new Map(
         list.flatMap((each) => (typeof each === 'string' ? [] : [[each.name, each.value]])),
       )
-      const template = list
+      // Text beside text is one text: two braces may come together.
+      const joined: (string | Place)[] = []
+      for (const each of list) {
+        const last = joined.at(-1)
+        if (typeof each === 'string' && typeof last === 'string') joined[joined.length - 1] = last + each
+        else joined.push(each)
+      }
+      const template = joined
         .map((each) => (typeof each === 'string' ? escapeTemplate(each) : written(each)))
         .join('')
       const expected = list.map((each) => {
