@@ -63,6 +63,8 @@ export function observerOf(census: Census): SecretsObserver {
     rotated: nothing,
     breakerChanged: nothing,
     listShrank: nothing,
+    fellBack: nothing,
+    cameBack: nothing,
     broke: nothing,
     stateChanged({ from, to }) {
       census[from] -= 1

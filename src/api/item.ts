@@ -3,7 +3,8 @@ import type { SecretState, SecretStatus } from '../secrets/reading.ts'
 /** A secret in lists and in the answers to refreshes: never a value. Times as RFC 3339, null where there is none. */
 export interface SecretItem {
   readonly name: string
-  readonly provider: string
+  /** Null of a composed secret. */
+  readonly provider: string | null
   readonly version: string | null
   readonly state: SecretState
   /** When the version held was fetched. */
@@ -17,7 +18,7 @@ export interface SecretItem {
 export function itemOf(status: SecretStatus): SecretItem {
   return {
     name: status.name,
-    provider: status.provider,
+    provider: status.provider ?? null,
     version: status.version ?? null,
     state: status.state,
     fetchedAt: timestamp(status.fetchedAt),

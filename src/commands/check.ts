@@ -3,7 +3,7 @@ import type { Loaded } from '../config/load.ts'
 import { loadConfig } from '../config/load.ts'
 import { createLog } from '../observability/log.ts'
 import { globOf } from '../secrets/glob.ts'
-import type { RefreshResult } from '../secrets/reading.ts'
+import type { RefreshResult, SecretStatus } from '../secrets/reading.ts'
 import { Sidecar } from '../sidecar.ts'
 import { version } from '../version.ts'
 import type { Command } from './command.ts'
@@ -42,6 +42,8 @@ Exit codes: 0 all is well, 1 a secret could not be fetched, 78 wrong configurati
 async function connect({ config }: Loaded): Promise<number> {
   const log = await createLog({ level: 'silent', format: 'json' })
   const sidecar = await Sidecar.create({ config, log, version })
+  // Timers of the heart keep no process alive, and between two calls there may be nothing else.
+  const alive = setInterval(() => {}, 60_000)
   try {
     const results = await sidecar.fetchOnce()
     for (const { name, result } of results) print(line(name, result))
@@ -55,6 +57,7 @@ async function connect({ config }: Loaded): Promise<number> {
       : exitCodes.failed
   } finally {
     await sidecar.stop()
+    clearInterval(alive)
   }
 }
 
@@ -62,12 +65,17 @@ function line(name: string, result: RefreshResult): string {
   switch (result.outcome) {
     case 'rotated':
     case 'unchanged':
-      return `ok      ${name}: from ${result.status.provider}, version ${result.status.version}`
+      return `ok      ${name}: ${originOf(result.status)}, version ${result.status.version}`
     case 'not-found':
       return `FAILED  ${name}: missing: its provider does not have it; is the key right?`
     case 'failed':
       return `FAILED  ${name}: ${result.error.kind}: ${result.error.message}`
   }
+}
+
+function originOf({ provider, onFallback }: SecretStatus): string {
+  if (provider === undefined) return 'composed of others'
+  return `from ${provider}${onFallback === true ? ' (a fallback: those before it are unavailable)' : ''}`
 }
 
 function count(items: readonly unknown[], noun: string): string {

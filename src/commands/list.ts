@@ -4,7 +4,7 @@ import { exitCodes, parse, print } from './command.ts'
 
 interface Listed {
   readonly name: string
-  readonly provider: string
+  readonly provider: string | null
   readonly version: string | null
   readonly state: string
   readonly ageSeconds: number | null
@@ -38,7 +38,7 @@ Exit codes: 0 listed, 1 refused, 69 no sidecar answers, 77 not allowed, 78 wrong
     const { secrets } = JSON.parse(text) as { secrets: Listed[] }
     const rows = secrets.map((secret) => [
       secret.name,
-      secret.provider,
+      secret.provider ?? '-',
       secret.required ? `${secret.state} (required)` : secret.state,
       secret.version ?? '-',
       secret.ageSeconds === null ? '-' : `${secret.ageSeconds} s`,

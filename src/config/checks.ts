@@ -10,6 +10,7 @@ import { auditProblems, shutdownProblems } from './checks/process.ts'
 import { providerWarnings } from './checks/providers.ts'
 import { proxyFindings } from './checks/proxy.ts'
 import { secretProblems } from './checks/secrets.ts'
+import { templateProblems } from './checks/templates.ts'
 import { checkTokens } from './checks/tokens.ts'
 import { vaultProblems } from './checks/vault.ts'
 import { doorsOf } from './doors.ts'
@@ -37,6 +38,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...vaultProblems(config, raw),
       ...awsProblems(config, raw),
       ...kubernetesProblems(config, raw),
+      ...templateProblems(config, raw),
       ...ofProxy.problems,
     ],
     warnings: [

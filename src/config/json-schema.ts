@@ -21,6 +21,7 @@ export function configJsonSchema(options: { annotated?: boolean } = {}): JsonSch
       if (docs === undefined) return
       if (docs.description !== undefined) jsonSchema.description = docs.description
       if (docs.example !== undefined) jsonSchema.examples = [docs.example]
+      if (docs.oneOfKeys !== undefined) jsonSchema.anyOf = docs.oneOfKeys.map((key) => ({ required: [key] }))
       if (docs.pattern !== undefined) jsonSchema.pattern = docs.pattern.source
       if (options.annotated && docs.type !== undefined) jsonSchema[typeMark] = docs.type
       if (options.annotated && docs.fallback !== undefined) jsonSchema[fallbackMark] = docs.fallback

@@ -88,6 +88,8 @@ export function isSensitive(path: Path): boolean {
     (path[0] === 'providers' && path.some((part, index) => index >= 2 && sensitiveOptions.has(part))) ||
     // In place of a rule, somebody may have written the secret itself.
     (path[0] === 'secrets' && path.length === 2) ||
+    // And a template may have a password in it.
+    (path[0] === 'secrets' && path.length === 3 && last === 'template') ||
     (path[0] === 'api' && isOfToken(path)) ||
     // In place of its path, somebody may have written the private key itself.
     (path.at(-2) === 'tls' && last === 'key') ||

@@ -16,8 +16,13 @@ export function redactConfig(config: Config, raw?: Raw): Plain {
 
 type Written = z.input<typeof configSchema>
 
-/** Without the defaults that callers take the place of: beside them they would be refused. */
-function withoutIdle({ api, ...rest }: Written): Written {
+/** Without the defaults that callers, or a template, take the place of: beside them they would be refused. */
+function withoutIdle({ api, secrets = {}, ...others }: Written): Written {
+  const rules = Object.entries(secrets).map(([name, { key, refresh, maxStale, ...rule }]) => [
+    name,
+    rule.template === undefined ? { ...rule, key, refresh, maxStale } : rule,
+  ])
+  const rest = { ...others, secrets: Object.fromEntries(rules) }
   if (api === undefined) return rest
   const { access, ...main } = api
   const listeners = api.listeners?.map((listener) => {
@@ -35,6 +40,8 @@ function withoutIdle({ api, ...rest }: Written): Written {
 
 function plain(value: unknown, path: Path, templates: ReadonlyMap<string, string>): Plain {
   const template = templates.get(pathKey(path))
+  // What stands between the names may be a password that somebody knew by heart.
+  if (isTemplate(path)) return '[redacted]'
   if (isUrl(path)) return withoutQuery(template ?? String(value))
   if (template !== undefined) return isSensitive(path) ? '[redacted]' : template
   if (Array.isArray(value)) return value.map((item, index) => plain(item, [...path, index], templates))
@@ -44,6 +51,10 @@ function plain(value: unknown, path: Path, templates: ReadonlyMap<string, string
     )
   }
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : null
+}
+
+function isTemplate(path: Path): boolean {
+  return path[0] === 'secrets' && path.length === 3 && path[2] === 'template'
 }
 
 function isUrl(path: Path): boolean {

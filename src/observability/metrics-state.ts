@@ -46,6 +46,8 @@ export interface ProviderCells {
   up: boolean
   /** What its circuit breaker is open for. */
   breakerOpen: 'unavailable' | 'denied' | undefined
+  /** Secrets that it brought in place of a provider that is asked before it. */
+  fallbacks: number
   /** Lists from which most of what was held had vanished: when first doubted, and when believed after all. */
   readonly shrunkLists: CounterCells<'doubted' | 'believed'>
 }

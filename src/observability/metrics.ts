@@ -42,7 +42,9 @@ const callBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
  * or by `load()`: it costs some tens of milliseconds, which nobody who waits for the sidecar to start should pay.
  */
 export class Metrics
-  implements MetricsState, Pick<SecretsObserver, 'called' | 'rotated' | 'breakerChanged' | 'listShrank'>
+  implements
+    MetricsState,
+    Pick<SecretsObserver, 'called' | 'rotated' | 'breakerChanged' | 'listShrank' | 'fellBack'>
 {
   readonly version: string
   readonly cache: MetricsSource
@@ -180,6 +182,11 @@ export class Metrics
     this.#present(provider)?.shrunkLists.increase(believed ? 'believed' : 'doubted')
   }
 
+  fellBack({ provider }: Pick<Parameters<SecretsObserver['fellBack']>[0], 'provider'>): void {
+    const cells = this.#present(provider)
+    if (cells !== undefined) cells.fallbacks += 1
+  }
+
   /** Loads the metrics library ahead of the first scrape and begins to watch the event loop and the collector. */
   async load(): Promise<void> {
     await this.#loaded()
@@ -215,6 +222,7 @@ export class Metrics
       durations: new DurationCells(callBounds),
       up: false,
       breakerOpen: undefined,
+      fallbacks: 0,
       shrunkLists: new CounterCells(['doubted', 'believed']),
     }))
   }

@@ -110,7 +110,7 @@ function secrets(registers: Registry[], metrics: MetricsState, declared: Declare
     collect() {
       this.reset()
       for (const { name, provider, confirmedAt } of declared.all) {
-        if (confirmedAt !== undefined) this.set({ secret: name, provider }, confirmedAt / 1_000)
+        if (confirmedAt !== undefined) this.set(labelsOf(name, provider), confirmedAt / 1_000)
       }
     },
   })
@@ -122,7 +122,7 @@ function secrets(registers: Registry[], metrics: MetricsState, declared: Declare
     collect() {
       this.reset()
       for (const { name, provider, expiresAt } of declared.all) {
-        if (expiresAt !== undefined) this.set({ secret: name, provider }, expiresAt / 1_000)
+        if (expiresAt !== undefined) this.set(labelsOf(name, provider), expiresAt / 1_000)
       }
     },
   })
@@ -138,6 +138,18 @@ function secrets(registers: Registry[], metrics: MetricsState, declared: Declare
       }
     },
   })
+  new Gauge({
+    name: 'sidekeep_secret_on_fallback',
+    help: '1 while what is held of a declared secret with a fallback is not from the provider that is asked first, else 0.',
+    labelNames: ['secret'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { name, onFallback } of declared.all) {
+        if (onFallback !== undefined) this.set({ secret: name }, onFallback ? 1 : 0)
+      }
+    },
+  })
   new Counter({
     name: 'sidekeep_secret_rotations_total',
     help: 'Refreshes that brought a different value; without a label, those of all pattern secrets together.',
@@ -149,6 +161,11 @@ function secrets(registers: Registry[], metrics: MetricsState, declared: Declare
       this.inc({}, metrics.patternRotations)
     },
   })
+}
+
+/** A composed secret has no provider, and so no label of one. */
+function labelsOf(secret: string, provider: string | undefined): { secret: string; provider?: string } {
+  return provider === undefined ? { secret } : { secret, provider }
 }
 
 function providers(registers: Registry[], metrics: MetricsState): void {
@@ -192,6 +209,16 @@ function providers(registers: Registry[], metrics: MetricsState): void {
           this.set({ provider, cause }, cause === breakerOpen ? 1 : 0)
         }
       }
+    },
+  })
+  new Counter({
+    name: 'sidekeep_fallback_served_total',
+    help: 'Secrets that a provider brought in place of one that is asked before it and was unavailable.',
+    labelNames: ['provider'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [provider, { fallbacks }] of metrics.providers) this.inc({ provider }, fallbacks)
     },
   })
   new Counter({

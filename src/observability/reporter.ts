@@ -18,7 +18,7 @@ const levelOf: Record<SecretState, 'info' | 'warn' | 'error'> = {
  */
 export function createReporter(
   log: Logger,
-  metrics: Pick<Metrics, 'called' | 'rotated' | 'breakerChanged' | 'listShrank'>,
+  metrics: Pick<Metrics, 'called' | 'rotated' | 'breakerChanged' | 'listShrank' | 'fellBack'>,
 ): SecretsObserver {
   return {
     called(event) {
@@ -60,6 +60,16 @@ export function createReporter(
           ? 'the list still lacks these secrets: they are dropped'
           : 'most of what is held is gone from the list: not believed yet',
       )
+    },
+    fellBack(event) {
+      metrics.fellBack(event)
+      if (!event.begins) return
+      const { secret, provider, first, error } = event
+      const { kind, reason, message } = error
+      log.warn({ secret, provider, first, kind, reason, error: message }, 'a fallback serves the secret')
+    },
+    cameBack({ secret, provider, from }) {
+      log.info({ secret, provider, from }, 'the first provider serves the secret again')
     },
     broke({ provider, thrown }) {
       // As `err`, of which only what is known to quote nothing is logged.

@@ -1,7 +1,9 @@
 import type { SecretCache } from './cache.ts'
 import type { Clock } from './clock.ts'
 import { endsWithin } from './clock.ts'
-import type { ForcedCalls } from './forced-calls.ts'
+import type { ComposedCalls } from './composed-calls.ts'
+import { ComposedResults } from './composed-results.ts'
+import type { Composer } from './composer.ts'
 import type { Glob } from './glob.ts'
 import { isKept } from './kept.ts'
 import type { SecretOutcome } from './outcome.ts'
@@ -20,7 +22,8 @@ export interface AskersOptions {
   readonly clock: Clock
   readonly runner: Runner
   readonly units: Units
-  readonly calls: ForcedCalls
+  readonly calls: ComposedCalls
+  readonly composer: Pick<Composer, 'find' | 'madeOf'>
 }
 
 const evictedAtOnce =
@@ -34,7 +37,8 @@ export class Askers {
   readonly #clock: Clock
   readonly #runner: Runner
   readonly #units: Units
-  readonly #calls: ForcedCalls
+  readonly #calls: ComposedCalls
+  readonly #composer: AskersOptions['composer']
   #rules: Rules
   /** When the process last came back from a suspension, on the monotonic clock. */
   #resumedAt = Number.NEGATIVE_INFINITY
@@ -46,6 +50,7 @@ export class Askers {
     this.#runner = options.runner
     this.#units = options.units
     this.#calls = options.calls
+    this.#composer = options.composer
   }
 
   /** Other rules hold from now on. */
@@ -63,6 +68,11 @@ export class Askers {
    * costs no call. Never rejects.
    */
   async demand(name: string, timeoutMs: number): Promise<Reading> {
+    const composition = this.#composer.find(name)
+    if (composition !== undefined) {
+      await Promise.all(composition.leaves.map((leaf) => this.demand(leaf.name, timeoutMs)))
+      return this.#cache.read(name)
+    }
     const until = this.#clock.now() + timeoutMs
     for (;;) {
       const reading = this.#cache.read(name)
@@ -107,12 +117,15 @@ export class Askers {
    */
   async refreshAll(wants?: Glob): Promise<{ name: string; result: RefreshResult }[]> {
     const results = new Map<string, RefreshResult>()
+    const composed = new ComposedResults(this.#calls)
     const runs = [...this.#units.all()].map(async (unit) => {
       const names = [...unit.matches.keys()]
       const provider = unit.source.name
       const patterns = unit.key === undefined ? this.#rules.patternsOf(provider).map((rule) => rule.name) : []
       if (unit.key === undefined) names.push(...this.#cache.discovered(provider).map((match) => match.name))
-      if (wants !== undefined && ![...names, ...patterns].some(wants)) return
+      const made = this.#composer.madeOf(names).filter(({ match }) => wants?.(match.name) ?? true)
+      if (wants !== undefined && made.length === 0 && ![...names, ...patterns].some(wants)) return
+      composed.expect(made)
       const failure = this.#runner.throttled(unit)
       const run = failure === undefined ? await this.#calls.ofAll(unit) : { secrets: new Map(), failure }
       // A list that could not be had says nothing of which secrets a pattern has; the pattern stands for them.
@@ -121,8 +134,10 @@ export class Askers {
         if (wants !== undefined && !wants(name)) continue
         results.set(name, this.#result(name, outcomeOf(run, name)))
       }
+      composed.ended(made, run)
     })
     await Promise.all(runs)
+    for (const [name, outcome] of composed.outcomes()) results.set(name, this.#result(name, outcome))
     return [...results].map(([name, result]) => ({ name, result })).sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 

@@ -1,13 +1,15 @@
 import type { FirstFailures } from './absences.ts'
 import { Absences } from './absences.ts'
+import type { Taken } from './brought.ts'
 import type { Clock } from './clock.ts'
 import type { Bounds } from './discovered.ts'
 import { Discovered, sizeOf } from './discovered.ts'
 import type { Confirmation } from './entry.ts'
 import { Entry, isSamePlace } from './entry.ts'
+import { tellPlace } from './fallbacks.ts'
 import type { Glob } from './glob.ts'
 import type { SecretsObserver } from './observer.ts'
-import type { Fetched, Lease, ProviderError } from './provider.ts'
+import type { Lease, ProviderError } from './provider.ts'
 import { Readiness } from './readiness.ts'
 import type { Reading, SecretStatus } from './reading.ts'
 import { isStillCovered, namesOf, patternsOf, regroup } from './regroup.ts'
@@ -163,19 +165,21 @@ export class SecretCache {
    * Takes in what a fetch brought for a secret. Unchanged content costs no new rendering. The value is the cache's own
    * from then on: it overwrites it where it does not hold it, and once it holds it no longer.
    */
-  store(match: Match, fetched: Fetched, confirmation: Confirmation): StoreOutcome {
+  store(match: Match, fetched: Taken, confirmation: Confirmation): StoreOutcome {
     const outcome = this.#take(match, fetched, confirmation)
     const isHeld = this.entry(match.name)?.held?.secret.isOf(fetched.value) === true
     if (!isHeld && outcome !== 'loaded' && outcome !== 'rotated') fetched.value.wipe()
     return outcome
   }
 
-  #take(match: Match, fetched: Fetched, confirmation: Confirmation): StoreOutcome {
+  #take(match: Match, fetched: Taken, confirmation: Confirmation): StoreOutcome {
     if (!this.#isCurrent(match)) return 'unwanted'
     const entry = this.entry(match.name) ?? new Entry(match)
     const previous = entry.held
+    const servedBefore = previous?.served
     if (previous !== undefined && isSame(previous, fetched)) {
       entry.confirm(fetched, confirmation)
+      tellPlace(this.#observer, match, servedBefore, fetched.served)
       this.#changes.settle(entry)
       return 'unchanged'
     }
@@ -190,9 +194,10 @@ export class SecretCache {
     if (entry.declared) this.#declaredBytes += sizeOf(entry) - before
     else this.#discovered.put(entry)
     this.#absences.forget(match.name)
-    const event = { secret: match.name, provider: match.rule.provider, version, declared: entry.declared }
+    const event = { secret: match.name, provider: entry.provider, version, declared: entry.declared }
     if (previous === undefined) this.#observer.loaded(event)
     else this.#observer.rotated({ ...event, previousVersion: previous.secret.version })
+    tellPlace(this.#observer, match, servedBefore, fetched.served)
     this.#changes.settle(entry)
     return previous === undefined ? 'loaded' : 'rotated'
   }
@@ -202,6 +207,14 @@ export class SecretCache {
     const entry = this.entry(match.name)
     if (entry?.held === undefined || !this.#isCurrent(match)) return
     entry.renew(lease, confirmation)
+    this.#changes.settle(entry)
+  }
+
+  /** What a composed secret is made of was confirmed: it lives on with its parts. */
+  confirmed(match: Match, lasting: Pick<Taken, 'composed'>, confirmation: Confirmation): void {
+    const entry = this.entry(match.name)
+    if (entry?.held === undefined || !this.#isCurrent(match)) return
+    entry.confirm(lasting, confirmation)
     this.#changes.settle(entry)
   }
 

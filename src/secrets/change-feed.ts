@@ -193,6 +193,8 @@ export function tellBoth(observer: SecretsObserver, feed: ChangeObserver): Secre
     recovered: (event) => observer.recovered(event),
     breakerChanged: (event) => observer.breakerChanged(event),
     listShrank: (event) => observer.listShrank(event),
+    fellBack: (event) => observer.fellBack(event),
+    cameBack: (event) => observer.cameBack(event),
     broke: (event) => observer.broke(event),
     loaded(event) {
       observer.loaded(event)

@@ -1,9 +1,10 @@
-import { leaseOf, lifetimeOf } from './lifetime.ts'
+import type { Composed, Served, Taken } from './brought.ts'
+import { type Lifetime, leaseOf, lifetimeOf } from './lifetime.ts'
 import type { Fetched, Lease, ProviderError } from './provider.ts'
 import type { Reading, SecretState, SecretStatus } from './reading.ts'
 import { Rendition } from './rendition.ts'
-import type { Match } from './rules.ts'
-import { isPattern } from './rules.ts'
+import type { Match, RulePlace } from './rules.ts'
+import { isPattern, placesOf } from './rules.ts'
 import type { Job } from './schedule.ts'
 import type { Secret } from './secret.ts'
 
@@ -13,6 +14,10 @@ interface Held {
   readonly rendition: Rendition
   /** The version as the provider names it; undefined where the content decides. */
   readonly providerVersion: string | undefined
+  /** Which of its places brought or confirmed it last; undefined where there is one place only. */
+  served: Served | undefined
+  /** Of a composed secret: how long it lives is its parts' affair. */
+  composed: Composed | undefined
   /** Milliseconds since the epoch. */
   readonly fetchedAt: number
   /** When the fetch began that last confirmed it, on the monotonic clock and on the wall clock. */
@@ -36,7 +41,7 @@ export interface Confirmation {
 }
 
 /** What a fetch says of how long a value lives. */
-type Lasting = Pick<Fetched, 'ttlMs' | 'lease'>
+type Lasting = Pick<Taken, 'ttlMs' | 'lease' | 'served' | 'composed'>
 
 /** Where the refresher stands with a secret; it sets this and the entry only shows it. */
 export interface Attempts {
@@ -60,6 +65,8 @@ export class Entry implements Job {
   /** What is done when time alone has changed its state; set where that is planned. */
   onDue: (entry: Entry) => void = unplanned
   readonly attempts: Attempts = noAttempts()
+  /** Of a composed secret, what it is made of. */
+  parts: readonly Entry[] = noParts
   /** The state that was last reported to the observer. */
   reported: SecretState = 'not-loaded'
   /** Whether a value was ever held. */
@@ -85,21 +92,43 @@ export class Entry implements Job {
     return this.#held
   }
 
+  /** When the provider is asked again, on the monotonic clock; of a composed secret, the provider of the first part. */
+  get nextAt(): number | undefined {
+    if (this.parts.length === 0) return this.attempts.nextAt
+    let next: number | undefined
+    for (const { nextAt } of this.parts) if (nextAt !== undefined) next = Math.min(next ?? nextAt, nextAt)
+    return next
+  }
+
+  /**
+   * The provider that what is held is from; where nothing is held, the one that is asked first. Undefined of a composed
+   * secret.
+   */
+  get provider(): string | undefined {
+    if (this.#match.rule.template !== undefined) return undefined
+    const from = this.#held?.served?.provider
+    const isNamed = from !== undefined && placesOf(this.#match).some(({ provider }) => provider === from)
+    return isNamed ? from : this.#match.rule.provider
+  }
+
   /** @returns what was held before, to be overwritten */
-  hold(secret: Secret, fetched: Omit<Fetched, 'value'>, { at, atWall }: Confirmation): Rendition | undefined {
+  hold(secret: Secret, fetched: Omit<Taken, 'value'>, { at, atWall }: Confirmation): Rendition | undefined {
     const replaced = this.#held?.rendition
     const lease = leaseOf(fetched)
+    const fetchedAt = fetched.composed?.fetchedAt ?? atWall
     this.#held = {
       secret,
-      rendition: new Rendition(secret, atWall),
+      rendition: new Rendition(secret, fetchedAt),
       providerVersion: fetched.version,
-      fetchedAt: atWall,
+      served: fetched.served,
+      composed: fetched.composed,
+      fetchedAt,
       confirmedAt: at,
       confirmedAtWall: atWall,
       ttlMs: fetched.ttlMs,
       lease,
       firstLeaseMs: lease?.durationMs,
-      ...lifetimeOf(this.#match.rule, fetched.ttlMs, lease),
+      ...this.#lifetime(fetched.ttlMs, lease, fetched.composed),
     }
     this.#missing = false
     this.wasLoaded = true
@@ -111,6 +140,8 @@ export class Entry implements Job {
     const held = this.#held
     if (held === undefined) return
     held.ttlMs = lasting.ttlMs
+    held.served = lasting.served
+    held.composed = lasting.composed
     held.firstLeaseMs = leaseOf(lasting)?.durationMs
     this.#lastFrom(held, lasting, confirmation)
   }
@@ -134,6 +165,7 @@ export class Entry implements Job {
   reassign(match: Match): void {
     const moved = !isSamePlace(this.#match, match)
     this.#match = match
+    this.parts = noParts
     if (this.#held !== undefined) this.#retime(this.#held)
     if (!moved) return
     Object.assign(this.attempts, noAttempts())
@@ -142,8 +174,13 @@ export class Entry implements Job {
     this.#missing = false
   }
 
+  #lifetime(ttlMs: number | undefined, lease: Lease | undefined, composed: Composed | undefined): Lifetime {
+    if (composed === undefined) return lifetimeOf(this.#match.rule, ttlMs, lease)
+    return { freshMs: composed.freshMs, servedMs: composed.servedMs }
+  }
+
   #retime(held: Held): void {
-    const { freshMs, servedMs } = lifetimeOf(this.#match.rule, held.ttlMs, held.lease)
+    const { freshMs, servedMs } = this.#lifetime(held.ttlMs, held.lease, held.composed)
     held.freshMs = freshMs
     held.servedMs = servedMs
   }
@@ -191,16 +228,25 @@ export class Entry implements Job {
   read(now: number): Reading {
     const state = this.state(now)
     if (state === 'missing') return { kind: 'not-found' }
-    const untilNext = (this.attempts.nextAt ?? now) - now
+    const untilNext = (this.nextAt ?? now) - now
     // When the fetch is under way already, nobody knows its end; 0 would have callers ask without pause.
     const retryAfterMs = untilNext > 0 ? untilNext : 1_000
     if (this.#held === undefined) {
-      const reason = this.attempts.lastFailure ?? 'the first fetch is under way'
+      const reason = this.attempts.lastFailure ?? this.#partsReason(now) ?? 'the first fetch is under way'
       return { kind: 'not-loaded', retryAfterMs, reason }
     }
     const ageMs = now - this.#held.confirmedAt
     if (state !== 'fresh' && state !== 'stale') return { kind: 'expired', retryAfterMs, ageMs }
     return { kind: 'held', secret: this.#held.secret, rendition: this.#held.rendition, state, ageMs }
+  }
+
+  /** Why a composed secret is not there: the first of its parts that is not. */
+  #partsReason(now: number): string | undefined {
+    for (const part of this.parts) {
+      const reading = part.read(now)
+      if (reading.kind === 'not-loaded') return `it is made of "${part.match.name}": ${reading.reason}`
+    }
+    return undefined
   }
 
   /** @param wall now on the wall clock, to say in its terms what lies ahead on the monotonic one */
@@ -209,8 +255,9 @@ export class Entry implements Job {
     const held = this.#held
     return {
       name,
-      provider: rule.provider,
+      provider: this.provider,
       state: this.state(now),
+      ...(rule.fallback === undefined ? {} : { onFallback: (held?.served?.place ?? 0) > 0 }),
       required: rule.required && this.declared,
       declared: this.declared,
       version: held?.secret.version,
@@ -218,7 +265,7 @@ export class Entry implements Job {
       confirmedAt: held?.confirmedAtWall,
       ageMs: held === undefined ? undefined : now - held.confirmedAt,
       expiresAt: held === undefined ? undefined : wall + (held.confirmedAt + held.servedMs - now),
-      nextRefreshAt: this.attempts.nextAt === undefined ? undefined : wall + (this.attempts.nextAt - now),
+      nextRefreshAt: this.nextAt === undefined ? undefined : wall + (this.nextAt - now),
     }
   }
 }
@@ -227,9 +274,20 @@ function noAttempts(): Attempts {
   return { nextAt: undefined, failures: 0, lastFailure: undefined, lastError: undefined }
 }
 
+const noParts: readonly Entry[] = []
+
 function unplanned(): void {}
 
 /** Whether two matches of one name ask the same place for the same thing. */
 export function isSamePlace({ rule: a, key }: Match, { rule: b, key: otherKey }: Match): boolean {
-  return a.provider === b.provider && key === otherKey && a.field === b.field
+  const isSame = a.provider === b.provider && key === otherKey && a.field === b.field
+  return isSame && isSameList(a.fallback, b.fallback)
+}
+
+function isSameList(a: readonly RulePlace[] = [], b: readonly RulePlace[] = []): boolean {
+  if (a.length !== b.length) return false
+  return a.every(({ provider, key, field }, index) => {
+    const other = b[index]
+    return provider === other?.provider && key === other.key && field === other.field
+  })
 }

@@ -1,16 +1,17 @@
 import type { FirstFailures } from './absences.ts'
 import type { SecretCache } from './cache.ts'
+import { Chain } from './chain.ts'
 import type { Clock } from './clock.ts'
 import type { Entry } from './entry.ts'
-import type { BreakerStatus, Explanation, Reading } from './reading.ts'
+import type { BreakerStatus, ExplainedPlace, Explanation, Reading } from './reading.ts'
 import type { Match } from './rules.ts'
-import { isPattern } from './rules.ts'
-import type { Source } from './source.ts'
+import { isPattern, placesOf } from './rules.ts'
 import type { Unit } from './unit.ts'
+import type { UnitSource } from './unit-source.ts'
 
 export interface Explained {
   readonly match: Match
-  readonly source: Source
+  readonly source: UnitSource
   /** Undefined where nothing is fetched for the secret: nobody has asked for it yet, or it is not there. */
   readonly unit: Unit | undefined
   readonly cache: SecretCache
@@ -19,19 +20,23 @@ export interface Explained {
 
 /** All that is known of a secret, for people; never a value. */
 export function explain({ match, source, unit, cache, clock }: Explained): Explanation {
-  const { name, key, rule } = match
+  const { name, rule } = match
   const entry = cache.entry(name)
   const wallOf = (time: number | undefined): number | undefined =>
     time === undefined ? undefined : clock.wall() + (time - clock.now())
   const status = cache.status(name)
   const held = entry?.held
   const { failures, lastError } = failuresOf(entry, unit, cache.firstFailures(name))
+  const served = held?.served?.place ?? 0
+  const { provider, key, field } = placesOf(match)[served] ?? { ...rule, key: match.key }
+  const asked = source instanceof Chain ? (source.links[served] ?? source.first).source : source
   return {
     name,
     rule: rule.name,
-    provider: rule.provider,
+    provider,
     key,
-    field: rule.field,
+    field,
+    fallback: source instanceof Chain ? placesIn(source, match, held, wallOf) : undefined,
     state: status?.state ?? absentState(cache.read(name)),
     required: rule.required && !isPattern(rule.name),
     version: status?.version,
@@ -49,7 +54,8 @@ export function explain({ match, source, unit, cache, clock }: Explained): Expla
     nextAttemptAt: wallOf(unit?.current === undefined ? unit?.plannedFor : undefined),
     expiresAt: status?.expiresAt,
     fetching: unit?.current !== undefined,
-    breaker: breakerOf(source, wallOf),
+    parts: undefined,
+    breaker: breakerOf(asked, wallOf),
     callersWaiting: unit?.waiting ?? 0,
   }
 }
@@ -81,10 +87,29 @@ function leaseOf(held: Entry['held'], wallOf: WallOf): Explanation['lease'] {
   return endsAt === undefined ? undefined : { renewable: held.lease.renewable, endsAt }
 }
 
-function inWords({ error, at }: NonNullable<Entry['attempts']['lastError']>): Explanation['lastError'] {
+/** A failure, for people. */
+export function inWords({
+  error,
+  at,
+}: NonNullable<Entry['attempts']['lastError']>): NonNullable<Explanation['lastError']> {
   return { kind: error.kind, reason: error.reason, message: error.message, at }
 }
 
-function breakerOf({ breaker }: Source, wallOf: WallOf): BreakerStatus {
+function placesIn(chain: Chain, match: Match, held: Entry['held'], wallOf: WallOf): ExplainedPlace[] {
+  const places = placesOf(match)
+  return chain.links.map(({ source, key }, place) => {
+    const failure = chain.failureOf(place)
+    return {
+      provider: source.name,
+      key,
+      field: places[place]?.field,
+      serves: held !== undefined && held.served?.place === place,
+      lastError: failure === undefined ? undefined : inWords(failure),
+      breaker: breakerOf(source, wallOf),
+    }
+  })
+}
+
+function breakerOf({ breaker }: Pick<UnitSource, 'breaker'>, wallOf: WallOf): BreakerStatus {
   return { state: breaker.state, cause: breaker.cause, nextProbeAt: wallOf(breaker.probeAt) }
 }

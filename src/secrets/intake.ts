@@ -1,13 +1,13 @@
-import type { Brought } from './brought.ts'
+import type { Brought, Taken } from './brought.ts'
 import { copyOf } from './brought.ts'
 import type { SecretCache } from './cache.ts'
 import type { Confirmation } from './entry.ts'
 import { pickField } from './field.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome, SecretOutcome } from './outcome.ts'
-import type { Fetched } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Match, Rules } from './rules.ts'
+import { placesOf } from './rules.ts'
 import { SecretValue } from './secret.ts'
 import { Shrinkage } from './shrinkage.ts'
 import type { Unit } from './unit.ts'
@@ -34,7 +34,7 @@ export class Intake {
   apply(rules: Rules): void {
     this.#rules = rules
     const asked = new Set(rules.patterns.map(({ provider }) => provider))
-    for (const { rule } of rules.declared) asked.add(rule.provider)
+    for (const { rule } of rules.fetched()) asked.add(rule.provider)
     this.#shrinkage.keep((provider) => asked.has(provider))
   }
 
@@ -159,15 +159,15 @@ function notListed({ rule, key }: Match): ProviderError {
 }
 
 /** The rule's field of what was fetched, where the rule names one; the whole is overwritten then. */
-function pick({ rule, key }: Match, fetched: Fetched): Fetched | ProviderError {
-  if (rule.field === undefined) return fetched
-  const text = fetched.value.isText
-    ? pickField(fetched.value.reveal().toString('utf8'), rule.field)
-    : undefined
+function pick(match: Match, fetched: Taken): Taken | ProviderError {
+  if (match.rule.field === undefined && match.rule.fallback === undefined) return fetched
+  const { field, key, provider } = placesOf(match)[fetched.served?.place ?? 0] ?? match.rule
+  if (field === undefined) return fetched
+  const text = fetched.value.isText ? pickField(fetched.value.reveal().toString('utf8'), field) : undefined
   fetched.value.wipe()
   if (text === undefined) {
     // Not *missing*: what is held stays, since a value in another shape is a mistake rather than a deletion.
-    const message = `${rule.provider}: the value of "${key}" is no JSON with a field "${rule.field}"`
+    const message = `${provider}: the value of "${key}" is no JSON with a field "${field}"`
     return new ProviderError('unavailable', 'malformed', message)
   }
   return { ...fetched, value: SecretValue.fromText(text) }

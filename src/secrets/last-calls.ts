@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { RunOutcome } from './outcome.ts'
-import type { Source } from './source.ts'
+import type { UnitSource } from './unit-source.ts'
 import type { Place } from './units.ts'
 
 /** How long, in milliseconds, the outcome of a call is the answer for whoever wants another of the same. */
@@ -19,13 +19,13 @@ interface LastCall {
 export class LastCalls {
   readonly #clock: Clock
   /** By source, so that one that is replaced leaves nothing behind; each in the order in which the calls ended. */
-  readonly #bySource = new Map<Source, Map<string | undefined, LastCall>>()
+  readonly #bySource = new Map<UnitSource, Map<string | undefined, LastCall>>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  ended(source: Source, key: string | undefined, at: number, outcome: RunOutcome): void {
+  ended(source: UnitSource, key: string | undefined, at: number, outcome: RunOutcome): void {
     const calls = this.#bySource.get(source) ?? new Map<string | undefined, LastCall>()
     this.#bySource.set(source, calls)
     calls.delete(key)
@@ -42,7 +42,7 @@ export class LastCalls {
     return call !== undefined && this.#isRecent(call) ? call : undefined
   }
 
-  forget(source: Source): void {
+  forget(source: UnitSource): void {
     this.#bySource.delete(source)
   }
 

@@ -5,9 +5,12 @@ import type { SecretState } from './reading.ts'
 export interface SecretsObserver {
   /** A call to a provider ended. */
   called(event: { provider: string; outcome: CallOutcome; durationMs: number }): void
-  /** A fetch failed. `secrets` are the names that wait for it, the first few of them. */
+  /**
+   * A fetch failed, or a secret could not be composed (no provider then). `secrets` are the names that wait for it, the
+   * first few of them.
+   */
   failed(event: {
-    provider: string
+    provider: string | undefined
     secrets: readonly string[]
     error: ProviderError
     /** How many attempts have failed in a row. */
@@ -17,11 +20,12 @@ export interface SecretsObserver {
     declared: boolean
   }): void
   /** A fetch succeeded after `attempts` that had failed. */
-  recovered(event: { provider: string; secrets: readonly string[]; attempts: number }): void
-  loaded(event: { secret: string; provider: string; version: string; declared: boolean }): void
+  recovered(event: { provider: string | undefined; secrets: readonly string[]; attempts: number }): void
+  /** No provider, here and below: the secret is composed. */
+  loaded(event: { secret: string; provider: string | undefined; version: string; declared: boolean }): void
   rotated(event: {
     secret: string
-    provider: string
+    provider: string | undefined
     version: string
     previousVersion: string
     declared: boolean
@@ -29,7 +33,7 @@ export interface SecretsObserver {
   /** From the first load on: also when a provider says that a secret is missing, and when time alone makes it stale. */
   stateChanged(event: {
     secret: string
-    provider: string
+    provider: string | undefined
     declared: boolean
     from: SecretState
     to: SecretState
@@ -50,8 +54,24 @@ export interface SecretsObserver {
    * Told once when it is first doubted and once when it is believed.
    */
   listShrank(event: { provider: string; held: number; vanished: number; believed: boolean }): void
-  /** Something went wrong that nobody foresaw while an answer was taken in. What was thrown may quote anything, a value too. */
-  broke(event: { provider: string; thrown: unknown }): void
+  /**
+   * A secret was fetched from `provider`, since the places before were unavailable: `first` for the reason `error`. Told
+   * at each such fetch; `begins`: another place served it before, or none.
+   */
+  fellBack(event: {
+    secret: string
+    provider: string
+    first: string
+    error: ProviderError
+    begins: boolean
+  }): void
+  /** The place that is asked first serves a secret again, after `from` did. */
+  cameBack(event: { secret: string; provider: string; from: string }): void
+  /**
+   * Something went wrong that nobody foresaw while an answer was taken in, or a secret was composed (no provider then). What
+   * was thrown may quote anything, a value too.
+   */
+  broke(event: { provider: string | undefined; thrown: unknown }): void
 }
 
 /** How a call to a provider ended: `ok` brought something new, `unchanged` did not. */

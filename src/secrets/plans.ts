@@ -9,6 +9,7 @@ import type { Rules } from './rules.ts'
 import { SharedDraws } from './shared-draws.ts'
 import type { Source } from './source.ts'
 import type { Unit } from './unit.ts'
+import type { UnitSource } from './unit-source.ts'
 import type { Units } from './units.ts'
 
 /**
@@ -80,7 +81,7 @@ export class Plans {
   }
 
   /** The source's breaker opened, or opened again. @returns the unit that is to come when it lets a call through */
-  proberOf(source: Source): Unit | undefined {
+  proberOf(source: UnitSource): Unit | undefined {
     return this.#probers.choose(source)
   }
 

@@ -1,5 +1,5 @@
-import type { Source } from './source.ts'
 import type { Unit } from './unit.ts'
+import type { UnitSource } from './unit-source.ts'
 import type { Units } from './units.ts'
 
 /**
@@ -9,7 +9,7 @@ import type { Units } from './units.ts'
  */
 export class Probers {
   readonly #units: Units
-  readonly #bySource = new Map<Source, Unit>()
+  readonly #bySource = new Map<UnitSource, Unit>()
 
   constructor(units: Units) {
     this.#units = units
@@ -21,7 +21,7 @@ export class Probers {
    * @returns the unit that is to come next: of those that are idle the one that has not been called for longest.
    *   Undefined where none is idle; then the first whose run ends takes the part.
    */
-  choose(source: Source): Unit | undefined {
+  choose(source: UnitSource): Unit | undefined {
     const chosen = this.longestUncalled(source)
     if (chosen === undefined) this.#bySource.delete(source)
     else this.#bySource.set(source, chosen)
@@ -29,7 +29,7 @@ export class Probers {
   }
 
   /** Of the idle units of a source, those that fit, the one that has not been called for longest. */
-  longestUncalled(source: Source, fits: (unit: Unit) => boolean = () => true): Unit | undefined {
+  longestUncalled(source: UnitSource, fits: (unit: Unit) => boolean = () => true): Unit | undefined {
     let chosen: Unit | undefined
     for (const unit of this.#units.ofSource(source)) {
       if (unit.current !== undefined || !fits(unit)) continue
@@ -53,7 +53,7 @@ export class Probers {
     return this.#bySource.get(unit.source) === unit && this.#bySource.delete(unit.source)
   }
 
-  forget(source: Source): void {
+  forget(source: UnitSource): void {
     this.#bySource.delete(source)
   }
 }

@@ -46,8 +46,11 @@ export function wantsFetch(reading: Reading): boolean {
 /** One secret as lists, metrics and health see it: never a value. */
 export interface SecretStatus {
   readonly name: string
-  readonly provider: string
+  /** Where what is held is from, or what is asked first; undefined of a composed secret. */
+  readonly provider: string | undefined
   readonly state: SecretState
+  /** Of a secret with several places: whether what is held is not from the one that is asked first. */
+  readonly onFallback?: boolean
   readonly required: boolean
   /** Named in the configuration itself rather than covered by a pattern. */
   readonly declared: boolean
@@ -89,15 +92,48 @@ export interface BreakerStatus {
   readonly nextProbeAt: number | undefined
 }
 
+/** Why something could not be had, in words. */
+export interface ExplainedError {
+  readonly kind: ProviderErrorKind
+  readonly reason: ProviderErrorReason
+  readonly message: string
+  readonly at: number
+}
+
+/** One of several places that a secret may come from. */
+export interface ExplainedPlace {
+  readonly provider: string
+  readonly key: string
+  readonly field: string | undefined
+  /** What is held is from here. */
+  readonly serves: boolean
+  /** Why it brought nothing when it was last asked; undefined where it did, or was not asked. */
+  readonly lastError: ExplainedError | undefined
+  readonly breaker: BreakerStatus
+}
+
+/** A secret that another is composed of. */
+export interface ExplainedPart {
+  readonly name: string
+  readonly state: SecretState
+  readonly version: string | undefined
+  readonly ageMs: number | undefined
+}
+
 /** All that is known of one secret, for people: never a value. Times in milliseconds since the epoch. */
 export interface Explanation {
   readonly name: string
   /** The rule that names it, as the configuration spells it: the name itself, or the pattern. */
   readonly rule: string
-  readonly provider: string
+  /** Where what is held is from; where nothing is, the place that is asked first. Undefined of a composed secret. */
+  readonly provider: string | undefined
   /** The provider's name for it. */
-  readonly key: string
+  readonly key: string | undefined
   readonly field: string | undefined
+  /** All places, in the order in which they are asked; undefined where there is one only. */
+  readonly fallback: readonly ExplainedPlace[] | undefined
+  /** What it is composed of; undefined where it is fetched. */
+  readonly parts: readonly ExplainedPart[] | undefined
   /** `undiscovered`: only a pattern names it and nobody has asked for it yet. */
   readonly state: SecretState | 'undiscovered'
   readonly required: boolean
@@ -111,20 +147,14 @@ export interface Explanation {
   readonly fetchedAt: number | undefined
   readonly lastSuccessAt: number | undefined
   /** Kept after a success too, so that a fault that comes and goes can be found. */
-  readonly lastError:
-    | {
-        readonly kind: ProviderErrorKind
-        readonly reason: ProviderErrorReason
-        readonly message: string
-        readonly at: number
-      }
-    | undefined
+  readonly lastError: ExplainedError | undefined
   /** How many attempts have failed in a row, for this secret. */
   readonly failures: number
   readonly nextAttemptAt: number | undefined
   readonly expiresAt: number | undefined
   /** A call for it is under way, or waits for its turn. */
   readonly fetching: boolean
+  /** Of the provider; a composed secret has none, and so none that is open. */
   readonly breaker: BreakerStatus
   /** How many callers wait for a call for it. */
   readonly callersWaiting: number

@@ -44,7 +44,7 @@ export function rearrange(with_: Rearranging): void {
 
 /** The declared secrets, and the pattern secrets that are held and have a key each. */
 function* wanted({ rules, units, cache }: Rearranging): Generator<Match> {
-  yield* rules.declared
+  yield* rules.fetched()
   for (const source of units.sources.values()) if (!source.listsAll) yield* cache.discovered(source.name)
 }
 
@@ -92,7 +92,7 @@ function successorOf({ rules, units }: Rearranging, unit: Unit, matches: readonl
 
 function placeIn({ rules, units }: Pick<Rearranging, 'rules' | 'units'>, name: string): Unit | undefined {
   const match = rules.find(name)
-  if (match === undefined) return undefined
+  if (match === undefined || match.rule.template !== undefined) return undefined
   const unit = units.find(units.placeOf(match))
   return unit !== undefined && (unit.key === undefined || unit.matches.has(name)) ? unit : undefined
 }

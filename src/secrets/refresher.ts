@@ -1,7 +1,10 @@
 import { Askers } from './askers.ts'
 import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
+import { ComposedCalls } from './composed-calls.ts'
+import { Composer } from './composer.ts'
 import { explain } from './explain.ts'
+import { explainComposed } from './explain-composed.ts'
 import { ForcedCalls } from './forced-calls.ts'
 import type { Glob } from './glob.ts'
 import type { SecretsObserver } from './observer.ts'
@@ -12,6 +15,7 @@ import type { Match, Rules } from './rules.ts'
 import { Runner } from './runner.ts'
 import { Schedule } from './schedule.ts'
 import type { Source } from './source.ts'
+import type { Unit } from './unit.ts'
 import { Units } from './units.ts'
 import { Watcher } from './watcher.ts'
 
@@ -32,6 +36,7 @@ export class Refresher {
   readonly #options: RefresherOptions
   readonly #schedule: Schedule
   readonly #units: Units
+  readonly #composer: Composer
   readonly #runner: Runner
   readonly #forcedCalls: ForcedCalls
   readonly #askers: Askers
@@ -46,23 +51,32 @@ export class Refresher {
     this.#options = options
     this.#rules = rules
     this.#schedule = new Schedule(clock, { random, onResume: (since) => this.#resumed(since) })
-    this.#units = new Units(sources, (unit) => this.#runner.run(unit))
-    this.#runner = new Runner({ ...options, schedule: this.#schedule, units: this.#units })
+    const called: SecretsObserver['called'] = (event) => options.observer.called(event)
+    this.#units = new Units(sources, (unit) => this.#runner.run(unit), { clock, called })
+    this.#composer = new Composer({ ...options, placeOf: (match) => this.#units.placeOf(match) })
+    this.#runner = new Runner({
+      ...options,
+      schedule: this.#schedule,
+      units: this.#units,
+      composer: this.#composer,
+    })
     const parts = { cache, clock, runner: this.#runner, units: this.#units }
     this.#forcedCalls = new ForcedCalls(parts)
-    this.#askers = new Askers({ ...parts, rules, calls: this.#forcedCalls })
+    const calls = new ComposedCalls({ cache, calls: this.#forcedCalls, composer: this.#composer })
+    this.#askers = new Askers({ ...parts, rules, calls, composer: this.#composer })
     this.#rejections = new Rejections({
       cache,
       clock,
-      calls: this.#forcedCalls,
+      calls,
       find: (name) => this.#rules.find(name),
     })
     for (const source of sources.values()) this.#heedBreaker(source)
-    for (const match of rules.declared) this.#units.of(this.#units.placeOf(match)).matches.add(match)
+    for (const match of rules.fetched()) this.#units.of(this.#units.placeOf(match)).matches.add(match)
     for (const rule of rules.patterns) {
       const source = this.#units.source(rule.provider)
       if (source.listsAll) this.#units.of({ source, key: undefined })
     }
+    this.#composer.apply(rules)
   }
 
   /** Fetches everything once, what is required first, and keeps it fresh from then on. */
@@ -99,6 +113,7 @@ export class Refresher {
     this.#askers.apply(rules)
     const parts = { cache, clock, random, units: this.#units, runner: this.#runner }
     rearrange({ ...parts, before: before.rules, rules, isStarted: this.#started })
+    this.#composer.apply(rules)
     const known = new Set(before.sources.values())
     for (const source of current) {
       if (known.has(source)) continue
@@ -148,8 +163,13 @@ export class Refresher {
     const match = this.#rules.find(name)
     if (match === undefined) return undefined
     const { cache, clock } = this.#options
+    const composition = this.#composer.find(name)
+    if (composition !== undefined) {
+      const unitOf = (leaf: Match): Unit | undefined => this.#units.find(this.#units.placeOf(leaf))
+      return explainComposed({ composition, unitOf, cache })
+    }
     const place = this.#units.placeOf(match)
-    return explain({ match, source: place.source, unit: this.#units.find(place), cache, clock })
+    return explain({ match, ...place, unit: this.#units.find(place), cache, clock })
   }
 
   /** A pattern secret was evicted from the cache: it is refreshed no longer. */
@@ -188,6 +208,7 @@ export class Refresher {
   }
 
   #changed(source: Source, key: string | undefined): void {
+    for (const { unit } of this.#units.chained(source, key)) this.#runner.soon(unit)
     if (key === undefined) {
       for (const unit of this.#units.ofSource(source)) this.#runner.soon(unit)
       return

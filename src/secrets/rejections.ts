@@ -1,6 +1,6 @@
 import type { SecretCache } from './cache.ts'
 import type { Clock } from './clock.ts'
-import type { ForcedCalls } from './forced-calls.ts'
+import type { ComposedCalls } from './composed-calls.ts'
 import { callPause } from './last-calls.ts'
 import { outcomeOf } from './outcome.ts'
 import { ProviderError } from './provider.ts'
@@ -26,7 +26,7 @@ interface Memory {
 export interface RejectionsOptions {
   readonly cache: SecretCache
   readonly clock: Clock
-  readonly calls: ForcedCalls
+  readonly calls: ComposedCalls
   /** Which rule names a secret now. */
   readonly find: (name: string) => Match | undefined
 }
@@ -38,7 +38,7 @@ export interface RejectionsOptions {
 export class Rejections {
   readonly #cache: SecretCache
   readonly #clock: Clock
-  readonly #calls: ForcedCalls
+  readonly #calls: ComposedCalls
   readonly #find: (name: string) => Match | undefined
   readonly #memories = new Map<string, Memory>()
 
@@ -60,7 +60,7 @@ export class Rejections {
     if (known !== undefined && !this.#calls.isUnderWay(match)) return known
     const suffices = (): boolean =>
       this.#replaced(match.name, version) !== undefined || this.#gap(match.name, version) > callPause
-    const run = await this.#calls.ofSince(() => this.#find(match.name), reportedAt, suffices)
+    const run = await this.#calls.ofSince(match.name, this.#find, reportedAt, suffices)
     const outcome = outcomeOf(run, match.name)
     const result = this.#replaced(match.name, version) ?? this.#result(match.name, outcome)
     this.#remember(match.name, version, result, run.calledAt ?? reportedAt)

@@ -1,3 +1,5 @@
+import type { Template } from './template/template.ts'
+
 /** One rule of the configuration: a secret, or a pattern of secrets, and where it comes from. Times in milliseconds. */
 export interface Rule {
   /** A name, or a pattern: a name with exactly one `*`, which stands for any characters, slashes too. */
@@ -7,9 +9,20 @@ export interface Rule {
   readonly key: string
   /** The field of a JSON value that is the secret. */
   readonly field?: string | undefined
+  /** Where it is fetched in turn while the places before are unavailable. Only of a declared secret. */
+  readonly fallback?: readonly RulePlace[] | undefined
+  /** What it is composed of, in place of being fetched: it has no provider then (''). Only of a declared secret. */
+  readonly template?: Template | undefined
   readonly refreshMs: number
   readonly maxStaleMs: number
   readonly required: boolean
+}
+
+/** One place that a secret is fetched from. */
+export interface RulePlace {
+  readonly provider: string
+  readonly key: string
+  readonly field?: string | undefined
 }
 
 /** Whether a name or a key stands for many: it has a `*`. */
@@ -22,6 +35,11 @@ export interface Match {
   readonly key: string
 }
 
+/** All places that a secret is fetched from, the one that is asked first at the front. */
+export function placesOf({ rule, key }: Match): RulePlace[] {
+  return [{ provider: rule.provider, key, field: rule.field }, ...(rule.fallback ?? [])]
+}
+
 /** Which rule names a secret: the one with its exact name, else the most specific of the patterns. */
 export class Rules {
   readonly #declared = new Map<string, Match>()
@@ -29,7 +47,7 @@ export class Rules {
 
   constructor(rules: Iterable<Rule>) {
     const patterns: Rule[] = []
-    for (const rule of rules) {
+    for (const rule of withRequiredParts([...rules])) {
       if (isPattern(rule.name)) patterns.push(rule)
       else this.#declared.set(rule.name, { rule, name: rule.name, key: rule.key })
     }
@@ -39,6 +57,11 @@ export class Rules {
 
   get declared(): Iterable<Match> {
     return this.#declared.values()
+  }
+
+  /** Those of them that are fetched rather than composed. */
+  *fetched(): Generator<Match> {
+    for (const match of this.#declared.values()) if (match.rule.template === undefined) yield match
   }
 
   get patterns(): readonly Rule[] {
@@ -70,6 +93,23 @@ export class Rules {
       if (this.find(name)?.rule === rule) yield { rule, name, key }
     }
   }
+}
+
+/** What a required secret is composed of is required too: nobody has the one without the other. */
+function withRequiredParts(rules: readonly Rule[]): readonly Rule[] {
+  const templates = new Map(rules.map(({ name, template }) => [name, template]))
+  const required = new Set<string>()
+  const rest = rules.filter((rule) => rule.required && rule.template !== undefined).map(({ name }) => name)
+  for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
+    for (const part of templates.get(name)?.names ?? []) {
+      if (required.has(part)) continue
+      required.add(part)
+      rest.push(part)
+    }
+  }
+  return required.size === 0
+    ? rules
+    : rules.map((rule) => (required.has(rule.name) ? { ...rule, required: true } : rule))
 }
 
 /** What `*` stands for where `text` matches the pattern; at least one character. */

@@ -19,6 +19,8 @@ export class Run {
   readonly renews: boolean
   /** Undefined while the provider is not called for it yet. */
   began: Confirmation | undefined
+  /** Where several providers are asked in turn: from when on, on the monotonic clock. */
+  askedAt: number | undefined
   /** The call that is made for it, maybe for others too. */
   call: MadeCall | undefined
   /** A caller waits for it: it goes ahead of all others. */

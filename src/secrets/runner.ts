@@ -2,7 +2,9 @@ import { Arrivals } from './arrivals.ts'
 import type { Ask, MadeCall } from './ask.ts'
 import { backoffDelay, notBefore, returnSpread } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
+import { Chain } from './chain.ts'
 import type { Clock, Random } from './clock.ts'
+import type { Composer } from './composer.ts'
 import type { Ending } from './ending.ts'
 import { endedLease, endingOf, isRefused, saysNothing } from './ending.ts'
 import type { Began } from './intake.ts'
@@ -22,6 +24,7 @@ import type { Schedule } from './schedule.ts'
 import type { Source } from './source.ts'
 import { Tidings } from './tidings.ts'
 import type { Unit } from './unit.ts'
+import type { UnitSource } from './unit-source.ts'
 import type { Units } from './units.ts'
 
 /** Several changes that a backend reports within this time, in milliseconds, are one. */
@@ -35,6 +38,7 @@ export interface RunnerOptions {
   readonly observer: SecretsObserver
   readonly schedule: Schedule
   readonly units: Units
+  readonly composer: Pick<Composer, 'took' | 'tell'>
 }
 
 /** Runs units, each at most once at a time, and plans the next run when one has ended. */
@@ -44,6 +48,7 @@ export class Runner {
   readonly #random: Random
   readonly #schedule: Schedule
   readonly #units: Units
+  readonly #composer: RunnerOptions['composer']
   readonly #arrivals: Arrivals
   readonly #plans: Plans
   readonly #tidings: Tidings
@@ -56,6 +61,7 @@ export class Runner {
     this.#random = options.random
     this.#schedule = options.schedule
     this.#units = options.units
+    this.#composer = options.composer
     this.#arrivals = new Arrivals(options)
     this.#plans = new Plans(options)
     this.#tidings = new Tidings(options)
@@ -136,7 +142,7 @@ export class Runner {
   }
 
   /** The source's breaker opened, or opened again after a probe that failed. @param probeAt on the monotonic clock */
-  opened(source: Source, probeAt: number): void {
+  opened(source: UnitSource, probeAt: number): void {
     if (this.#stopped) return
     const unit = this.#plans.proberOf(source)
     // Never later than planned: a breaker that closes and opens again and again would put it off for ever.
@@ -148,14 +154,27 @@ export class Runner {
    * open for a credential may have put that off for minutes, and whoever mended it waits for all, not for the one asked.
    */
   closed(source: Source, cause: 'unavailable' | 'denied'): void {
-    if (this.#stopped || cause !== 'denied') return
+    if (this.#stopped) return
     const now = this.#clock.now()
+    for (const { unit, chain } of this.#units.chained(source))
+      if (chain.prefers(source)) this.#comeBack(unit, now)
+    if (cause !== 'denied') return
     for (const unit of this.#units.ofSource(source)) {
-      if (unit.failure?.error.reason !== 'circuit-open') continue
-      const { planner } = this.#plans
-      const spread = returnSpread(planner.intervalMs(unit, now), planner.isAwaited(unit, now))
-      this.planBy(unit, now + this.#random() * spread)
+      if (unit.failure?.error.reason === 'circuit-open') this.#planReturn(unit, now)
     }
+  }
+
+  /** A place that is asked before the one that serves can be asked again. */
+  #comeBack(unit: Unit, now: number): void {
+    if (this.throttled(unit) !== undefined) return
+    unit.mustFetch = true
+    this.#planReturn(unit, now)
+  }
+
+  #planReturn(unit: Unit, now: number): void {
+    const { planner } = this.#plans
+    const spread = returnSpread(planner.intervalMs(unit, now), planner.isAwaited(unit, now))
+    this.planBy(unit, now + this.#random() * spread)
   }
 
   /** Some keys of a source are refused, and the breaker has to know of another whether they speak for all. */
@@ -171,6 +190,7 @@ export class Runner {
     unit.retired = true
     unit.successor = successor
     unit.source.forget(unit.key)
+    if (unit.source instanceof Chain) this.lastCalls.forget(unit.source)
     const probeAt = this.#plans.gone(unit)
     if (probeAt !== undefined) this.opened(unit.source, probeAt)
   }
@@ -207,7 +227,10 @@ export class Runner {
       }
       const began = run.began ?? this.#moment()
       const outcome = { ...take(began), calledAt: run.began?.at }
+      // Nobody reads in between: what is composed of it changes in the same turn.
+      this.#composer.took([...unit.matches.keys(), ...outcome.secrets.keys()])
       this.#conclude(unit, run, outcome, began)
+      this.#composer.tell()
       return outcome
     } finally {
       // In the same breath as the conclusion: whoever comes later finds a run to join or none, never one that is over.
@@ -225,11 +248,14 @@ export class Runner {
   #ask(unit: Unit, run: Run, { urgency, patienceMs }: Wish): Ask {
     const began = (call: MadeCall): void => {
       run.call = call
+      // What one provider reported is not read by the call to the next.
+      if (run.began === undefined) unit.again = false
       run.began = this.#moment()
       unit.calledAt = run.began.at
-      unit.again = false
       this.#schedule.drop(unit)
     }
+    // Of several providers the first may take its time before the one is asked that answers, and so it may the next time.
+    if (unit.source instanceof Chain) run.askedAt = this.#clock.now()
     return {
       urgency: urgency ?? this.planner.urgency(unit, this.#clock.now()),
       began,
@@ -262,7 +288,7 @@ export class Runner {
   /** Tells how a run ended, and plans the next one. */
   #conclude(unit: Unit, run: Run, outcome: RunOutcome, began: Began): void {
     const now = this.#clock.now()
-    const ending = endingOf(unit.key, run, outcome, now - began.at)
+    const ending = endingOf(unit.key, run, outcome, now - (run.askedAt ?? began.at))
     // A call that found no room before the provider was none.
     if (run.began !== undefined) {
       if (run.call?.isTold !== true) this.#tidings.called(unit, ending)

@@ -1,5 +1,5 @@
 import type { Clock, Random } from './clock.ts'
-import type { Source } from './source.ts'
+import type { UnitSource } from './unit-source.ts'
 
 /** What ends within this time, in milliseconds, was one batch. */
 const batchWindow = 50
@@ -11,7 +11,7 @@ const batchWindow = 50
 export class SharedDraws {
   readonly #clock: Clock
   readonly #random: Random
-  readonly #last = new WeakMap<Source, { readonly at: number; readonly draw: number }>()
+  readonly #last = new WeakMap<object, { readonly at: number; readonly draw: number }>()
 
   constructor(clock: Clock, random: Random) {
     this.#clock = clock
@@ -19,13 +19,13 @@ export class SharedDraws {
   }
 
   /** A number in [0, 1) for a unit whose run ends now. */
-  for(source: Source): number {
-    if (!source.batches) return this.#random()
+  for({ batch }: UnitSource): number {
+    if (batch === undefined) return this.#random()
     const now = this.#clock.now()
-    const last = this.#last.get(source)
+    const last = this.#last.get(batch)
     if (last !== undefined && now - last.at <= batchWindow) return last.draw
     const draw = this.#random()
-    this.#last.set(source, { at: now, draw })
+    this.#last.set(batch, { at: now, draw })
     return draw
   }
 }

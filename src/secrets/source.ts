@@ -1,7 +1,6 @@
 import type { Ask, CallLimits, Urgency } from './ask.ts'
 import { defaultCallLimits } from './ask.ts'
 import { Batcher } from './batcher.ts'
-import type { BreakerCause } from './breaker.ts'
 import type { Brought } from './brought.ts'
 import { discard } from './brought.ts'
 import { Calls } from './calls.ts'
@@ -11,6 +10,7 @@ import type { Place } from './permits.ts'
 import type { Clock, Lease, Provider } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import { toProviderError } from './provider-failure.ts'
+import type { SourceBreaker, UnitSource } from './unit-source.ts'
 import { verdictOfList, verdictOfRenewal } from './verdict.ts'
 
 export type { Ask, CallLimits, Urgency } from './ask.ts'
@@ -23,16 +23,11 @@ export interface SourceOptions {
   readonly onBreaker?: SecretsObserver['breakerChanged']
 }
 
-/** How the circuit breaker of a provider stands. */
-export interface SourceBreaker {
-  readonly state: 'closed' | 'open' | 'half-open'
-  readonly cause: BreakerCause | undefined
-  /** When it lets the next call through, on the monotonic clock; undefined unless it is open. */
-  readonly probeAt: number | undefined
-}
+/** A list serves whoever asks for single keys of it too: one call for all of them, however many there are. */
+const keysOfList = 1_000
 
 /** One provider as the refresher sees it: whatever it does, a call ends, and ends in an answer or a ProviderError. */
-export class Source {
+export class Source implements UnitSource {
   readonly name: string
   readonly #provider: Provider
   readonly #calls: Calls
@@ -66,7 +61,7 @@ export class Source {
       name,
       clock,
       calls: this.#calls,
-      batchSize: Math.max(1, provider.batchSize ?? 1),
+      batchSize: batchSizeOf(provider),
       // Nothing is said to be held, so nothing is answered with `Unchanged`.
       fetch: async (keys, signal) => (await provider.fetch(keys, signal)) as Map<string, Brought>,
     })
@@ -80,7 +75,6 @@ export class Source {
     this.#calls.succeed(former.#calls, isSameBackend)
   }
 
-  /** Whether one call brings everything that the provider has. */
   get listsAll(): boolean {
     return this.#provider.fetchAll !== undefined
   }
@@ -89,14 +83,17 @@ export class Source {
     return this.#provider.watch !== undefined
   }
 
-  /** Whether leases can be made to last longer. */
   get renews(): boolean {
     return this.#provider.renew !== undefined
   }
 
   /** Whether one call may serve many keys. */
   get batches(): boolean {
-    return (this.#provider.batchSize ?? 1) > 1
+    return batchSizeOf(this.#provider) > 1
+  }
+
+  get batch(): object | undefined {
+    return this.batches ? this : undefined
   }
 
   get breaker(): SourceBreaker {
@@ -104,12 +101,10 @@ export class Source {
     return { state, cause, probeAt }
   }
 
-  /** @returns what the key stands for; a failure of the whole call is returned like a failure of the key */
   fetch(key: string, ask: Ask): Promise<Brought> {
     return this.#batcher.fetch(key, ask)
   }
 
-  /** @returns everything that the provider has, or why it could not be had */
   async fetchAll(ask: Ask): Promise<Map<string, Brought> | ProviderError> {
     const provider = this.#provider
     if (provider.fetchAll === undefined) return this.#cannot('list')
@@ -117,7 +112,6 @@ export class Source {
     return await this.#queue(undefined, ask, { make: list, judge: verdictOfList, discard })
   }
 
-  /** @returns the lease as it is from now on, or why it was not renewed */
   async renew(key: string, lease: Lease, ask: Ask): Promise<Lease | ProviderError> {
     const provider = this.#provider
     if (provider.renew === undefined) return this.#cannot('renew')
@@ -129,13 +123,11 @@ export class Source {
     })
   }
 
-  /** A call that is still in the queue has become more urgent: it goes ahead from now on. No key: `fetchAll`. */
   raise(key: string | undefined, urgency: Urgency): void {
     this.#places.get(key)?.raise(urgency)
     if (key !== undefined) this.#batcher.raise(key, urgency)
   }
 
-  /** A key is asked for no more. No key: `fetchAll`. */
   forget(key: string | undefined): void {
     this.#calls.breaker.forget(key)
   }
@@ -188,4 +180,8 @@ export class Source {
   #cannot(what: string): ProviderError {
     return new ProviderError('unavailable', 'internal', `${this.name} cannot ${what}`)
   }
+}
+
+function batchSizeOf({ batchSize, fetchAll }: Provider): number {
+  return Math.max(1, batchSize ?? (fetchAll === undefined ? 1 : keysOfList))
 }

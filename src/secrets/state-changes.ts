@@ -43,9 +43,8 @@ export class StateChanges {
     const from = entry.reported
     if (from === to) return
     entry.reported = to
-    const { match, declared } = entry
-    const { name: secret, rule } = match
-    this.#observer.stateChanged({ secret, provider: rule.provider, declared, from, to, ...more })
+    const { match, declared, provider } = entry
+    this.#observer.stateChanged({ secret: match.name, provider, declared, from, to, ...more })
   }
 
   /** Nothing is held of it any more: time changes nothing. */

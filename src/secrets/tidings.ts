@@ -39,9 +39,11 @@ export class Tidings {
   }
 
   /** A call to the provider ended. */
-  called(unit: Unit, { outcome, tookMs }: Ending): void {
+  called(unit: Unit, { run, outcome, tookMs }: Ending): void {
     const provider = unit.source.name
-    this.#observer.called({ provider, outcome: callOutcome(outcome), durationMs: tookMs })
+    // Of the provider that answered, not of those that were asked in vain before.
+    const durationMs = run.began === undefined ? tookMs : this.#clock.now() - run.began.at
+    this.#observer.called({ provider, outcome: callOutcome(outcome), durationMs })
   }
 
   /** The unit comes at another time than before. @param nextAt on the monotonic clock, as below */

@@ -2,7 +2,7 @@ import { Matches } from './matches.ts'
 import type { ProviderError } from './provider.ts'
 import type { Run } from './run.ts'
 import type { Job } from './schedule.ts'
-import type { Source } from './source.ts'
+import type { UnitSource } from './unit-source.ts'
 
 /**
  * What one call to a provider refreshes, and so what has a time, a backoff and at most one call under way: everything
@@ -10,7 +10,7 @@ import type { Source } from './source.ts'
  * them have at a time is one member that is undefined in the others.
  */
 export class Unit implements Job {
-  readonly source: Source
+  readonly source: UnitSource
   /** Undefined: everything of the source. */
   readonly key: string | undefined
   /** The secrets that the unit refreshes, by name; those that a list discovers for a pattern are not among them. */
@@ -45,7 +45,7 @@ export class Unit implements Job {
   successor: Unit | undefined
   readonly #onDue: (unit: Unit) => void
 
-  constructor(source: Source, key: string | undefined, onDue: (unit: Unit) => void) {
+  constructor(source: UnitSource, key: string | undefined, onDue: (unit: Unit) => void) {
     this.source = source
     this.key = key
     this.#onDue = onDue

@@ -1,23 +1,28 @@
+import type { Chain, ChainOptions } from './chain.ts'
+import { Chains } from './chains.ts'
 import type { Match } from './rules.ts'
 import type { Run } from './run.ts'
 import type { Source } from './source.ts'
 import { Unit } from './unit.ts'
+import type { UnitSource } from './unit-source.ts'
 
 /** Where a secret is fetched: a key of a source, or all of it. */
 export interface Place {
-  readonly source: Source
+  readonly source: UnitSource
   readonly key: string | undefined
 }
 
 /** The units of all sources. Each key of a source has one at the most. */
 export class Units {
-  readonly #bySource = new Map<Source, Map<string | undefined, Unit>>()
+  readonly #bySource = new Map<UnitSource, Map<string | undefined, Unit>>()
   /** Those that were deleted while a run of theirs is under way, until it ends. */
   readonly #leaving = new Set<Unit>()
   readonly #onDue: (unit: Unit) => void
+  readonly #chains: Chains
   #sources: ReadonlyMap<string, Source>
 
-  constructor(sources: ReadonlyMap<string, Source>, onDue: (unit: Unit) => void) {
+  constructor(sources: ReadonlyMap<string, Source>, onDue: (unit: Unit) => void, chains: ChainOptions) {
+    this.#chains = new Chains(chains)
     this.#sources = sources
     this.#onDue = onDue
   }
@@ -29,6 +34,10 @@ export class Units {
   /** Other sources go by the providers' names from now on. Units of the former ones stay until they are deleted. */
   apply(sources: ReadonlyMap<string, Source>): void {
     this.#sources = sources
+    this.#chains.keep(
+      (chain) =>
+        this.#bySource.has(chain) && chain.links.every(({ source }) => sources.get(source.name) === source),
+    )
   }
 
   source(provider: string): Source {
@@ -39,8 +48,14 @@ export class Units {
   }
 
   placeOf(match: Match): Place {
+    if (match.rule.fallback !== undefined) return { source: this.chainOf(match), key: match.key }
     const source = this.source(match.rule.provider)
     return { source, key: source.listsAll ? undefined : match.key }
+  }
+
+  /** The places of a secret that has several. */
+  chainOf(match: Match): Chain {
+    return this.#chains.of(match, (provider) => this.source(provider))
   }
 
   find({ source, key }: Place): Unit | undefined {
@@ -85,12 +100,18 @@ export class Units {
     return former
   }
 
-  *ofSource(source: Source): Generator<Unit> {
+  *ofSource(source: UnitSource): Generator<Unit> {
     yield* this.#bySource.get(source)?.values() ?? []
   }
 
+  /** Those that ask a source among others; with a key, those that ask it for that key. */
+  *chained(source: Source, key?: string): Generator<{ readonly unit: Unit; readonly chain: Chain }> {
+    for (const chain of this.#chains.asking(source, key))
+      for (const unit of this.ofSource(chain)) yield { unit, chain }
+  }
+
   /** One that was deleted while it waited for its turn still does, and would call beside a new one. */
-  #takeBack(source: Source, key: string | undefined): Unit | undefined {
+  #takeBack(source: UnitSource, key: string | undefined): Unit | undefined {
     for (const unit of this.#leaving) {
       if (unit.source !== source || unit.key !== key || unit.current?.began !== undefined) continue
       this.#leaving.delete(unit)

@@ -121,6 +121,8 @@ t.test('a lease and an open breaker are told with their times', async (t) => {
       provider: 'p',
       key: 'a',
       field: 'password',
+      fallback: undefined,
+      parts: undefined,
       state: 'stale',
       required: false,
       version: '1',

@@ -12,7 +12,7 @@ secrets:
     refrsh: 5m
 `)
   t.strictSame(lines, [
-    ':7:5 secrets.db-password.refrsh: expected one of provider, key, field, refresh, maxStale, required, ' +
+    ':7:5 secrets.db-password.refrsh: expected one of provider, fallback, template, key, field, refresh, maxStale, required, ' +
       'got the unknown key "refrsh"; did you mean "refresh"?',
   ])
 })

@@ -20,6 +20,7 @@ async function reported(level: string) {
     rotated: () => void counted.push('rotated'),
     breakerChanged: () => void counted.push('breakerChanged'),
     listShrank: () => void counted.push('listShrank'),
+    fellBack: () => void counted.push('fellBack'),
   }
   return { lines, counted, reporter: createReporter(log, metrics) }
 }
@@ -128,5 +129,32 @@ t.test(
     t.equal(lines.length, 1)
     t.match(lines, [{ level: 'error', provider: 'platform', err: { name: 'TypeError' } }])
     t.notMatch(JSON.stringify(lines), 'CANARY-')
+  },
+)
+
+t.test(
+  'a fallback is a warning when it begins to serve, is counted each time, and ends with a line',
+  async (t) => {
+    const { lines, counted, reporter } = await reported('info')
+    const error = new ProviderError('unavailable', 'timeout', 'vault gave no answer within 5 s')
+    const event = { secret: 'db-password', provider: 'spare', first: 'vault', error }
+    reporter.fellBack({ ...event, begins: true })
+    reporter.fellBack({ ...event, begins: false })
+    reporter.cameBack({ secret: 'db-password', provider: 'vault', from: 'spare' })
+    t.match(lines, [
+      {
+        level: 'warn',
+        secret: 'db-password',
+        provider: 'spare',
+        first: 'vault',
+        kind: 'unavailable',
+        reason: 'timeout',
+        error: 'vault gave no answer within 5 s',
+        msg: 'a fallback serves the secret',
+      },
+      { level: 'info', provider: 'vault', from: 'spare', msg: 'the first provider serves the secret again' },
+    ])
+    t.equal(lines.length, 2)
+    t.strictSame(counted, ['fellBack', 'fellBack'])
   },
 )

@@ -118,6 +118,7 @@ t.test(
     let calls = 0
     let closed = 0
     const { source, clock } = sourceOf({
+      batchSize: 1,
       fetch: () => {
         calls += 1
         return new Promise(() => {})
@@ -273,6 +274,7 @@ t.test('a caller moves what is queued ahead: a key, the list, a lease', async (t
   const lease: Lease = { id: 'lease', durationMs: minute, renewable: true }
   const { source } = sourceOf(
     {
+      batchSize: 1,
       fetch: ([key = '']) => turn(key, new Map([[key, fetched('CANARY-key')]])),
       fetchAll: () => turn('list', new Map()),
       renew: (key) => turn(`renew ${key}`, lease),

@@ -56,6 +56,14 @@ export class Recorder implements SecretsObserver {
     this.#keep({ what: 'listShrank', ...event })
   }
 
+  fellBack(event: Parameters<SecretsObserver['fellBack']>[0]): void {
+    this.#keep({ what: 'fellBack', ...event })
+  }
+
+  cameBack(event: Parameters<SecretsObserver['cameBack']>[0]): void {
+    this.#keep({ what: 'cameBack', ...event })
+  }
+
   broke(event: Parameters<SecretsObserver['broke']>[0]): void {
     this.#keep({ what: 'broke', ...event })
     if (!this.mayBreak) throw event.thrown

@@ -31,7 +31,11 @@ export const secretSchema = {
 
 const itemProperties = {
   name: { type: 'string' },
-  provider: { type: 'string' },
+  provider: {
+    type: ['string', 'null'],
+    description:
+      'Where the value that is held is from; where none is, the provider that is asked first. Null of a composed secret.',
+  },
   version: { ...version, type: ['string', 'null'] },
   state: { type: 'string', enum: secretStates },
   fetchedAt: { ...fetchedAt, type: ['string', 'null'] },
@@ -103,12 +107,79 @@ const time = { type: ['string', 'null'], format: 'date-time' } as const
 const text = { type: ['string', 'null'] } as const
 const count = { type: 'integer', minimum: 0 } as const
 
+const lastError = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  required: ['kind', 'reason', 'message', 'at'],
+  properties: {
+    kind: { type: 'string', enum: ['missing', 'denied', 'throttled', 'unavailable'] },
+    reason: { type: 'string' },
+    message: { type: 'string' },
+    at: time,
+  },
+} as const
+
+const breaker = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['state', 'cause', 'nextProbeAt'],
+  properties: {
+    state: { type: 'string', enum: ['closed', 'open', 'half-open'] },
+    cause: text,
+    nextProbeAt: time,
+  },
+} as const
+
+const partProperties = {
+  name: { type: 'string' },
+  state: { type: 'string', enum: secretStates },
+  version: text,
+  ageSeconds: { type: ['integer', 'null'] },
+} as const
+
+const placeProperties = {
+  provider: { type: 'string' },
+  key: { type: 'string' },
+  field: text,
+  serves: { type: 'boolean', description: 'Whether what is held is from here.' },
+  lastError: {
+    ...lastError,
+    description: 'Why it brought nothing when it was last asked; null where it did.',
+  },
+  breaker,
+} as const
+
 const explanationProperties = {
   name: { type: 'string' },
   rule: { type: 'string', description: 'The rule that names it: the name itself, or a pattern.' },
-  provider: { type: 'string' },
-  key: { type: 'string', description: "The provider's name for it." },
+  provider: {
+    ...text,
+    description:
+      'Where what is held is from; where nothing is, the provider that is asked first. Null of a composed secret, as is `key`.',
+  },
+  key: { ...text, description: "The provider's name for it." },
   field: text,
+  fallback: {
+    type: ['array', 'null'],
+    description:
+      'The places that it may come from, in the order in which they are asked; null where there is one only.',
+    items: {
+      type: 'object',
+      additionalProperties: false,
+      required: Object.keys(placeProperties),
+      properties: placeProperties,
+    },
+  },
+  parts: {
+    type: ['array', 'null'],
+    description: 'What it is composed of; null where it is fetched.',
+    items: {
+      type: 'object',
+      additionalProperties: false,
+      required: Object.keys(partProperties),
+      properties: partProperties,
+    },
+  },
   state: {
     type: 'string',
     enum: [...secretStates, 'undiscovered'],
@@ -131,32 +202,12 @@ const explanationProperties = {
   },
   fetchedAt: { ...fetchedAt, type: ['string', 'null'] },
   lastSuccessAt: time,
-  lastError: {
-    type: ['object', 'null'],
-    description: 'Kept after a success too.',
-    additionalProperties: false,
-    required: ['kind', 'reason', 'message', 'at'],
-    properties: {
-      kind: { type: 'string', enum: ['missing', 'denied', 'throttled', 'unavailable'] },
-      reason: { type: 'string' },
-      message: { type: 'string' },
-      at: time,
-    },
-  },
+  lastError: { ...lastError, description: 'Kept after a success too.' },
   failures: { ...count, description: 'How many attempts have failed in a row, for this secret.' },
   nextAttemptAt: time,
   expiresAt: time,
   fetching: { type: 'boolean', description: 'A call for it is under way, or waits for its turn.' },
-  breaker: {
-    type: 'object',
-    additionalProperties: false,
-    required: ['state', 'cause', 'nextProbeAt'],
-    properties: {
-      state: { type: 'string', enum: ['closed', 'open', 'half-open'] },
-      cause: text,
-      nextProbeAt: time,
-    },
-  },
+  breaker,
   callersWaiting: { ...count, description: 'How many callers wait for a call for it.' },
   waiters: { ...count, description: 'How many callers wait for it to change.' },
 } as const

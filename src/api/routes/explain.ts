@@ -1,3 +1,4 @@
+import { callerOf } from '../asking.ts'
 import { explained } from '../explained.ts'
 import type { SecretRefresher } from '../ports.ts'
 import { parseQuery } from '../query.ts'
@@ -27,7 +28,9 @@ export function explainSecretRoute(refresher: Pick<SecretRefresher, 'explain'>, 
       if (explanation === undefined) throw notNamed(name)
       const { version, state } = explanation
       tell(request, { version, state: state === 'undiscovered' ? undefined : state })
-      sendJson(request, reply, explained(explanation, waiters.waitingFor(name)))
+      const caller = callerOf(request)
+      const mayKnow = (part: string): boolean => caller.mayKnow(part)
+      sendJson(request, reply, explained(explanation, waiters.waitingFor(name), mayKnow))
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { Explained } from './explained.ts'
+import type { Explained, ExplainedPart, ExplainedPlace } from './explained.ts'
 import { ago, ahead, span } from './spans.ts'
 
 /** Everything, a line each, in two columns. What there is nothing of has no line. */
@@ -10,21 +10,24 @@ export function describe(explained: Explained, now: number): string {
 
 function linesOf(explained: Explained, now: number): [label: string, text: string | undefined][] {
   const { name, rule, provider, key, field, state, required, version, lease, lastError, breaker } = explained
+  const isComposed = (explained.parts ?? null) !== null
   const past = (time: string | null) => (time === null ? undefined : `${time} (${ago(time, now)})`)
   const future = (time: string | null) => (time === null ? undefined : `${time} (${ahead(time, now)})`)
   return [
     ['name', required ? `${name} (required)` : name],
     ['rule', rule],
-    ['provider', provider],
-    ['key', key],
+    ['provider', provider ?? undefined],
+    ['key', key ?? undefined],
+    ...partsOf(explained),
     ['field', field ?? undefined],
+    ...placesOf(explained, now),
     ['state', state],
     ['version', version ?? undefined],
     ['age', explained.ageSeconds === null ? undefined : span(explained.ageSeconds)],
     [
       'refresh',
-      // What is leased lives by its lease alone.
-      lease === null
+      // What is leased lives by its lease alone, and what is composed by its parts.
+      lease === null && !isComposed
         ? `every ${intervalOf(explained)}, served for ${span(explained.maxStaleSeconds)} without`
         : undefined,
     ],
@@ -41,9 +44,33 @@ function linesOf(explained: Explained, now: number): [label: string, text: strin
     ['failures', explained.failures === 0 ? undefined : `${explained.failures} in a row`],
     ['next attempt', explained.fetching ? 'under way' : future(explained.nextAttemptAt)],
     ['served until', future(explained.expiresAt)],
-    ['breaker', breakerOf(breaker, now)],
+    ['breaker', isComposed ? undefined : breakerOf(breaker, now)],
     ['waiting', waitingOf(explained)],
   ]
+}
+
+function partsOf({ parts }: Explained): [label: string, text: string][] {
+  return (parts ?? []).map((part, index) => [index === 0 ? 'made of' : '', partOf(part)])
+}
+
+function partOf({ name, state, version, ageSeconds }: ExplainedPart): string {
+  const held = version === null ? '' : `, version ${version}`
+  return `${name}: ${state}${held}${ageSeconds === null ? '' : `, ${span(ageSeconds)} old`}`
+}
+
+/** A line each, in the order in which they are asked. */
+function placesOf({ fallback }: Explained, now: number): [label: string, text: string][] {
+  return (fallback ?? []).map((place, index) => [index === 0 ? 'asked' : 'then', placeOf(place, now)])
+}
+
+function placeOf({ provider, key, field, serves, lastError, breaker }: ExplainedPlace, now: number): string {
+  const where = `${provider} "${key}"${field === null ? '' : `, field "${field}"`}`
+  const open = breaker.state === 'closed' ? '' : `, breaker ${breakerOf(breaker, now)}`
+  const failed =
+    lastError === null
+      ? ''
+      : `: ${lastError.kind} (${lastError.reason}) ${ago(lastError.at, now)}: ${lastError.message}`
+  return `${where}${serves ? ', serves' : ''}${open}${failed}`
 }
 
 function breakerOf({ state, cause, nextProbeAt }: Explained['breaker'], now: number): string {

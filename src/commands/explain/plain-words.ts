@@ -1,15 +1,18 @@
-import type { Explained } from './explained.ts'
+import type { Explained, ExplainedPart } from './explained.ts'
 import { ago, ahead, span } from './spans.ts'
 
 /** One or a few sentences: how the secret is, what is wrong, what happens next. */
 export function inPlainWords(explained: Explained, now: number): string {
-  return [stateOf(explained, now), troubleOf(explained, now), nextOf(explained, now)]
+  return [stateOf(explained, now), insteadOf(explained), troubleOf(explained, now), nextOf(explained, now)]
     .filter((sentence) => sentence !== '')
     .join(' ')
 }
 
-function stateOf({ state, provider, key, lastSuccessAt, maxStaleSeconds }: Explained, now: number): string {
+function stateOf(explained: Explained, now: number): string {
+  const { state, key, lastSuccessAt, maxStaleSeconds } = explained
   const since = lastSuccessAt === null ? '' : ` ${ago(lastSuccessAt, now)}`
+  if (explained.parts) return composedOf(explained.parts, state, since)
+  const provider = explained.provider ?? ''
   switch (state) {
     case 'fresh':
       return `Fresh: the provider ${provider} confirmed it${since}.`
@@ -26,6 +29,36 @@ function stateOf({ state, provider, key, lastSuccessAt, maxStaleSeconds }: Expla
   }
 }
 
+function composedOf(parts: readonly ExplainedPart[], state: Explained['state'], since: string): string {
+  const names = (wanted: readonly string[]): string =>
+    parts
+      .filter((part) => wanted.includes(part.state))
+      .map(({ name }) => `"${name}"`)
+      .join(', ')
+  switch (state) {
+    case 'fresh':
+      return `Fresh: the oldest of its parts was confirmed${since}.`
+    case 'stale':
+      return `Stale, but still served: the oldest of its parts was confirmed${since}.`
+    case 'expired':
+      return `Expired, and not served any more, since a part is: ${names(['expired'])}.`
+    case 'missing':
+      return `Missing, since a part is: ${names(['missing'])}.`
+    default:
+      return `Not loaded: it is composed once all of its parts are there; waiting for ${names(['not-loaded'])}.`
+  }
+}
+
+/** Why it is not from the provider that is asked first. */
+function insteadOf({ fallback }: Explained): string {
+  const [first, ...others] = fallback ?? []
+  const serving = others.find(({ serves }) => serves)
+  if (first === undefined || serving === undefined) return ''
+  const { provider, lastError } = first
+  const why = lastError === null ? '' : ` (${lastError.reason}: ${lastError.message})`
+  return closed(`It is from ${serving.provider} in place of ${provider}, which was unavailable${why}`)
+}
+
 const troubles = {
   // It may well have answered: nonsense, or a list that is not believed.
   unavailable: 'has not confirmed it',
@@ -40,9 +73,10 @@ function troubleOf(
   { state, provider, lastError, lastSuccessAt, failures, breaker }: Explained,
   now: number,
 ): string {
-  const open = breaker.state === 'closed' ? '' : breakerOf(provider, breaker)
+  const open = breaker.state === 'closed' ? '' : breakerOf(provider ?? '', breaker)
   if (failures === 0 || lastError === null) return open
   const { kind, reason, message } = lastError
+  if (provider === null) return closed(`It could not be composed anew: ${message}`)
   if (state === 'missing' && kind === 'missing') return open
   const since =
     lastSuccessAt === null ? '' : ` for ${span(Math.max(0, now - Date.parse(lastSuccessAt)) / 1_000)}`

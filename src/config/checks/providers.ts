@@ -10,7 +10,12 @@ export function providerWarnings(config: Config): string[] {
 }
 
 function useWarnings(config: Config): string[] {
-  const used = new Set(Object.values(config.secrets).map((rule) => rule.provider))
+  const used = new Set(
+    Object.values(config.secrets).flatMap(({ provider, fallback = [] }) => [
+      ...(provider === undefined ? [] : [provider]),
+      ...fallback.map((place) => place.provider),
+    ]),
+  )
   const warnings: string[] = []
   for (const [name, provider] of Object.entries(config.providers)) {
     const path = formatPath(['providers', name])

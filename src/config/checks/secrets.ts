@@ -7,18 +7,29 @@ import { type Raw, valueAt } from '../raw.ts'
 import { keyPlaceholder } from '../schema/url.ts'
 import type { Config, ProviderConfig, SecretConfig } from '../schema.ts'
 import { type Crossing, isWritten, shortList } from './finding.ts'
+import { originProblems } from './origin.ts'
 
 export function secretProblems(config: Config, raw: Raw): Crossing[] {
   const providerNames = namesIn(raw, 'providers')
   return Object.entries(config.secrets).flatMap(([name, rule]) => [
-    ...providerProblems(name, rule, providerNames, raw),
+    ...originProblems(name, rule, raw),
+    ...providersOf(rule).flatMap(([at, provider]) =>
+      providerProblems(['secrets', name, ...at], provider, providerNames, raw),
+    ),
     ...ruleProblems(name, rule, config, raw),
   ])
 }
 
-function providerProblems(name: string, rule: SecretConfig, known: readonly string[], raw: Raw): Crossing[] {
-  if (known.includes(rule.provider)) return []
-  const path = ['secrets', name, 'provider']
+/** The providers that a rule names, and where. */
+function providersOf({ provider, fallback = [] }: SecretConfig): [Path, string][] {
+  const several = fallback.map((place, index): [Path, string] => [['fallback', index], place.provider])
+  return provider === undefined ? several : [[['provider'], provider], ...several]
+}
+
+function providerProblems(at: Path, provider: string, known: readonly string[], raw: Raw): Crossing[] {
+  if (known.includes(provider)) return []
+  const isMapping = typeof valueAt(raw.value, at) === 'object'
+  const path = isMapping ? [...at, 'provider'] : at
   const expected =
     known.length === 0
       ? 'the name of a provider, and providers has none'
@@ -32,6 +43,8 @@ function ruleProblems(name: string, rule: SecretConfig, config: Config, raw: Raw
     const path = ['secrets', name, option]
     problems.push({ problem: atValue(path, expected, raw), about: [path, ...others] })
   }
+  // What it has no use for is told elsewhere.
+  if (rule.template !== undefined) return []
   if (rule.maxStale < rule.refresh) {
     // Told at the option that was written: the other is a default.
     const written = isWritten(raw, ['secrets', name, 'maxStale'])
@@ -45,13 +58,14 @@ function ruleProblems(name: string, rule: SecretConfig, config: Config, raw: Raw
   if (!isPattern(name) && isPattern(rule.key)) {
     wrong('key', 'a key without "*", since the name is no pattern')
   }
-  const provider = Object.hasOwn(config.providers, rule.provider)
-    ? config.providers[rule.provider]
-    : undefined
+  const provider =
+    rule.provider !== undefined && Object.hasOwn(config.providers, rule.provider)
+      ? config.providers[rule.provider]
+      : undefined
   if (rule.required && isPattern(name) && provider !== undefined && !canList(provider)) {
     const expected = `false: the provider ${rule.provider} is asked key by key and cannot say which secrets the pattern covers`
     const option = provider.type === 'exec' ? 'command' : 'url'
-    wrong('required', expected, ['providers', rule.provider, option])
+    wrong('required', expected, ['providers', rule.provider ?? '', option])
   }
   return problems
 }

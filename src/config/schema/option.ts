@@ -14,6 +14,8 @@ export interface OptionDocs {
   readonly fallback?: string
   /** As it is written in YAML. */
   readonly example?: unknown
+  /** Of a mapping, for editors: one of these keys is there. The loader's own check says more. */
+  readonly oneOfKeys?: readonly string[]
   /** What it looks like, for editors, where the loader's own parser explains more than a pattern could. */
   readonly pattern?: RegExp
 }

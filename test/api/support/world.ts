@@ -102,6 +102,8 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     stateChanged() {},
     breakerChanged() {},
     listShrank() {},
+    fellBack() {},
+    cameBack() {},
     broke({ thrown }: { thrown: unknown }) {
       throw thrown
     },

@@ -52,11 +52,12 @@ export class EventChains {
         expect(Number.isFinite(event.nextTryMs), 'a failure without a next attempt')
         expect(event.secrets.length <= 10, 'too many names')
         expect(event.error.reason !== 'circuit-open', 'a refusal told as a failure')
-        if (event.error.kind === 'denied') this.#denying.add(event.provider)
-        this.#failing.add(event.provider)
+        expect(event.provider !== undefined, 'a failure of nobody')
+        if (event.error.kind === 'denied') this.#denying.add(event.provider ?? '')
+        this.#failing.add(event.provider ?? '')
         break
       case 'recovered':
-        expect(event.attempts >= 1 && this.#failing.has(event.provider), 'recovered from nothing')
+        expect(event.attempts >= 1 && this.#failing.has(event.provider ?? ''), 'recovered from nothing')
         break
       case 'loaded':
         expect(!this.#versions.has(event.secret), 'loaded twice')
