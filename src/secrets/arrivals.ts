@@ -1,6 +1,7 @@
 import type { Ask } from './ask.ts'
 import { discard } from './brought.ts'
 import type { SecretCache } from './cache.ts'
+import { Baseless, confirmable } from './confirmation.ts'
 import type { Began } from './intake.ts'
 import { Intake } from './intake.ts'
 import type { SecretsObserver } from './observer.ts'
@@ -48,8 +49,14 @@ export class Arrivals {
       const take = this.#surely(unit, (began) => this.#intake.takeList(unit, answer, began))
       return { take, drop: () => discard(answer) }
     }
-    const brought = await source.fetch(key, ask)
-    const take = this.#surely(unit, (began) => this.#intake.takeKey(unit, brought, began))
+    let offered: string | undefined
+    const held = (): string | undefined => {
+      offered = confirmable(unit, this.#cache)
+      return offered
+    }
+    const brought = await source.fetch(key, { ...ask, held })
+    if (brought instanceof Baseless) unit.isDoubted = true
+    const take = this.#surely(unit, (began) => this.#intake.takeKey(unit, brought, began, offered))
     return { take, drop: () => discard(brought) }
   }
 

@@ -2,6 +2,7 @@ import type { SecretCache } from './cache.ts'
 import type { Clock } from './clock.ts'
 import { endsWithin } from './clock.ts'
 import type { ForcedCalls } from './forced-calls.ts'
+import { speaksOf } from './forced-calls.ts'
 import type { Glob } from './glob.ts'
 import { isKept } from './kept.ts'
 import type { SecretOutcome } from './outcome.ts'
@@ -81,6 +82,10 @@ export class Askers {
       const after = this.#cache.read(name)
       if (after.kind !== 'undiscovered') return after
       const run = await ended
+      if (!speaksOf(run, unit, name)) {
+        if (this.#clock.now() < until) continue
+        return this.#tooLate(name, reading, `no answer within ${timeoutMs} ms yet`)
+      }
       const outcome = outcomeOf(run, name)
       if (outcome === 'missing') return { kind: 'not-found' }
       // Another's patience ended in the queue; this caller has some left.

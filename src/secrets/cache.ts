@@ -7,7 +7,7 @@ import type { Confirmation } from './entry.ts'
 import { Entry, isSamePlace } from './entry.ts'
 import type { Glob } from './glob.ts'
 import type { SecretsObserver } from './observer.ts'
-import type { Fetched, Lease, ProviderError } from './provider.ts'
+import type { Fetched, Lease, ProviderError, Unchanged } from './provider.ts'
 import { Readiness } from './readiness.ts'
 import type { Reading, SecretStatus } from './reading.ts'
 import { isStillCovered, namesOf, patternsOf, regroup } from './regroup.ts'
@@ -195,6 +195,20 @@ export class SecretCache {
     else this.#observer.rotated({ ...event, previousVersion: previous.secret.version })
     this.#changes.settle(entry)
     return previous === undefined ? 'loaded' : 'rotated'
+  }
+
+  /**
+   * The provider says that what is held is current still.
+   *
+   * @param version what it was told is held
+   * @returns whether that is held, so that it lives on from the question on; else nothing is changed
+   */
+  confirm(match: Match, version: string, { ttlMs }: Unchanged, confirmation: Confirmation): boolean {
+    const entry = this.entry(match.name)
+    if (entry?.confirmable !== version || !this.#isCurrent(match)) return false
+    entry.confirm(ttlMs === undefined ? {} : { ttlMs }, confirmation)
+    this.#changes.settle(entry)
+    return true
   }
 
   /** The lease of what is held was renewed: the value lives on from the question on, for the new lease. */

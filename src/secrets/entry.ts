@@ -13,6 +13,8 @@ interface Held {
   readonly rendition: Rendition
   /** The version as the provider names it; undefined where the content decides. */
   readonly providerVersion: string | undefined
+  /** Whether it came from the place that the rule names now: what another place calls a version says nothing here. */
+  isFromHere: boolean
   /** Milliseconds since the epoch. */
   readonly fetchedAt: number
   /** When the fetch began that last confirmed it, on the monotonic clock and on the wall clock. */
@@ -85,6 +87,16 @@ export class Entry implements Job {
     return this.#held
   }
 
+  /**
+   * The provider's version of what is held, where the provider may say that it is current still. Never of what is leased:
+   * a lease ends, whatever its version.
+   */
+  get confirmable(): string | undefined {
+    const held = this.#held
+    if (held === undefined || !held.isFromHere || held.lease !== undefined) return undefined
+    return held.providerVersion
+  }
+
   /** @returns what was held before, to be overwritten */
   hold(secret: Secret, fetched: Omit<Fetched, 'value'>, { at, atWall }: Confirmation): Rendition | undefined {
     const replaced = this.#held?.rendition
@@ -93,6 +105,7 @@ export class Entry implements Job {
       secret,
       rendition: new Rendition(secret, atWall),
       providerVersion: fetched.version,
+      isFromHere: true,
       fetchedAt: atWall,
       confirmedAt: at,
       confirmedAtWall: atWall,
@@ -110,6 +123,7 @@ export class Entry implements Job {
   confirm(lasting: Lasting, confirmation: Confirmation): void {
     const held = this.#held
     if (held === undefined) return
+    held.isFromHere = true
     held.ttlMs = lasting.ttlMs
     held.firstLeaseMs = leaseOf(lasting)?.durationMs
     this.#lastFrom(held, lasting, confirmation)
@@ -136,6 +150,7 @@ export class Entry implements Job {
     this.#match = match
     if (this.#held !== undefined) this.#retime(this.#held)
     if (!moved) return
+    if (this.#held !== undefined) this.#held.isFromHere = false
     Object.assign(this.attempts, noAttempts())
     // That the old place has nothing says nothing of the new one.
     if (this.#missing) this.reported = 'not-loaded'

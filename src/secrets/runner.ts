@@ -226,6 +226,7 @@ export class Runner {
     const began = (call: MadeCall): void => {
       run.call = call
       run.began = this.#moment()
+      run.settlesDoubt = unit.isDoubted
       unit.calledAt = run.began.at
       unit.again = false
       this.#schedule.drop(unit)
@@ -277,6 +278,7 @@ export class Runner {
     if (error === undefined) unit.succeededAt = began.at
     if (endedLease(ending)) unit.mustFetch = true
     else if (error === undefined && !run.renews) unit.mustFetch = false
+    if (error === undefined && !run.renews && run.settlesDoubt) unit.isDoubted = false
     const nextAt = this.#plans.after(unit, ending)
     unit.failure =
       error === undefined

@@ -2,7 +2,7 @@ import type { Ask, CallLimits, Urgency } from './ask.ts'
 import { defaultCallLimits } from './ask.ts'
 import { Batcher } from './batcher.ts'
 import type { BreakerCause } from './breaker.ts'
-import type { Brought } from './brought.ts'
+import type { Brought, Listed } from './brought.ts'
 import { discard } from './brought.ts'
 import { Calls } from './calls.ts'
 import type { Random } from './clock.ts'
@@ -67,8 +67,7 @@ export class Source {
       clock,
       calls: this.#calls,
       batchSize: Math.max(1, provider.batchSize ?? 1),
-      // Nothing is said to be held, so nothing is answered with `Unchanged`.
-      fetch: async (keys, signal) => (await provider.fetch(keys, signal)) as Map<string, Brought>,
+      fetch: (keys, signal, held) => provider.fetch(keys, signal, held),
     })
   }
 
@@ -110,7 +109,7 @@ export class Source {
   }
 
   /** @returns everything that the provider has, or why it could not be had */
-  async fetchAll(ask: Ask): Promise<Map<string, Brought> | ProviderError> {
+  async fetchAll(ask: Ask): Promise<Map<string, Listed> | ProviderError> {
     const provider = this.#provider
     if (provider.fetchAll === undefined) return this.#cannot('list')
     const list = provider.fetchAll.bind(provider)

@@ -37,6 +37,11 @@ export class Unit implements Job {
   again = false
   /** The next run fetches, though a lease could be renewed. */
   mustFetch = false
+  /**
+   * What is held is not offered to be confirmed: somebody reported that a backend refuses it, or the provider has confirmed
+   * what it was not told of. Until a call that began since has brought it in full.
+   */
+  isDoubted = false
   /** How many callers wait for a run of it. */
   waiting = 0
   /** It is no longer among the refresher's units; a run that is under way ends for nobody, or for `successor`. */
