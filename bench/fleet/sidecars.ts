@@ -63,6 +63,7 @@ export function observerOf(census: Census): SecretsObserver {
     rotated: nothing,
     breakerChanged: nothing,
     listShrank: nothing,
+    discovered: nothing,
     broke: nothing,
     stateChanged({ from, to }) {
       census[from] -= 1

@@ -9,6 +9,7 @@ import type { RunOutcome } from './outcome.ts'
 import type { Lease } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Rules } from './rules.ts'
+import type { Source } from './source.ts'
 import type { Unit } from './unit.ts'
 
 /** What a call brought: whoever asked for it does one of the two. */
@@ -23,6 +24,8 @@ export interface ArrivalsOptions {
   readonly rules: Rules
   readonly cache: SecretCache
   readonly observer: SecretsObserver
+  /** A source has listed its keys. */
+  readonly listed: (source: Source, keys: readonly string[]) => void
 }
 
 /** Asks a unit's source, and knows what is to be done with what it says. */
@@ -30,8 +33,12 @@ export class Arrivals {
   readonly #cache: SecretCache
   readonly #observer: SecretsObserver
   readonly #intake: Intake
+  readonly #listed: ArrivalsOptions['listed']
+  #rules: Rules
 
-  constructor({ rules, cache, observer }: ArrivalsOptions) {
+  constructor({ rules, cache, observer, listed }: ArrivalsOptions) {
+    this.#rules = rules
+    this.#listed = listed
     this.#cache = cache
     this.#observer = observer
     this.#intake = new Intake(rules, cache, observer)
@@ -39,11 +46,13 @@ export class Arrivals {
 
   /** Other rules hold from now on. */
   apply(rules: Rules): void {
+    this.#rules = rules
     this.#intake.apply(rules)
   }
 
   async fetch(unit: Unit, ask: Ask): Promise<Arrival> {
     const { source, key } = unit
+    if (unit.listsKeys) return await this.#listKeys(unit, ask)
     if (key === undefined) {
       const answer = await source.fetchAll(ask)
       const take = this.#surely(unit, (began) => this.#intake.takeList(unit, answer, began))
@@ -58,6 +67,20 @@ export class Arrivals {
     if (brought instanceof Baseless) unit.isDoubted = true
     const take = this.#surely(unit, (began) => this.#intake.takeKey(unit, brought, began, offered))
     return { take, drop: () => discard(brought) }
+  }
+
+  /** What is held is none the worse for what a list of keys lacks: that is asked for by key when its time has come. */
+  async #listKeys(unit: Unit, ask: Ask): Promise<Arrival> {
+    const { source } = unit
+    const patterns = new Set(this.#rules.patternsOf(source.name).map(({ key }) => key))
+    const answer = await source.listKeys([...patterns], ask)
+    const take = this.#surely(unit, () => {
+      const secrets = new Map<string, never>()
+      if (answer instanceof ProviderError) return { secrets, failure: answer }
+      this.#listed(source, answer)
+      return { secrets }
+    })
+    return { take }
   }
 
   /** What is held lasts for the renewed lease from then on; it is never dropped for a failure. */

@@ -5,7 +5,8 @@ import type { ForcedCalls } from './forced-calls.ts'
 import { speaksOf } from './forced-calls.ts'
 import type { Glob } from './glob.ts'
 import { isKept } from './kept.ts'
-import type { SecretOutcome } from './outcome.ts'
+import type { KeyLists } from './key-lists.ts'
+import type { RunOutcome, SecretOutcome } from './outcome.ts'
 import { outcomeOf } from './outcome.ts'
 import { ProviderError } from './provider.ts'
 import type { Reading, RefreshResult } from './reading.ts'
@@ -22,6 +23,7 @@ export interface AskersOptions {
   readonly runner: Runner
   readonly units: Units
   readonly calls: ForcedCalls
+  readonly keyLists: KeyLists
 }
 
 const evictedAtOnce =
@@ -36,6 +38,7 @@ export class Askers {
   readonly #runner: Runner
   readonly #units: Units
   readonly #calls: ForcedCalls
+  readonly #keyLists: KeyLists
   #rules: Rules
   /** When the process last came back from a suspension, on the monotonic clock. */
   #resumedAt = Number.NEGATIVE_INFINITY
@@ -47,6 +50,7 @@ export class Askers {
     this.#runner = options.runner
     this.#units = options.units
     this.#calls = options.calls
+    this.#keyLists = options.keyLists
   }
 
   /** Other rules hold from now on. */
@@ -116,10 +120,11 @@ export class Askers {
       const names = [...unit.matches.keys()]
       const provider = unit.source.name
       const patterns = unit.key === undefined ? this.#rules.patternsOf(provider).map((rule) => rule.name) : []
-      if (unit.key === undefined) names.push(...this.#cache.discovered(provider).map((match) => match.name))
+      if (unit.key === undefined && !unit.listsKeys)
+        names.push(...this.#cache.discovered(provider).map((match) => match.name))
       if (wants !== undefined && ![...names, ...patterns].some(wants)) return
       const failure = this.#runner.throttled(unit)
-      const run = failure === undefined ? await this.#calls.ofAll(unit) : { secrets: new Map(), failure }
+      const run = failure === undefined ? await this.#all(unit) : { secrets: new Map(), failure }
       // A list that could not be had says nothing of which secrets a pattern has; the pattern stands for them.
       if (run.failure !== undefined) names.push(...patterns)
       for (const name of [...names, ...run.secrets.keys()]) {
@@ -129,6 +134,16 @@ export class Askers {
     })
     await Promise.all(runs)
     return [...results].map(([name, result]) => ({ name, result })).sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** All that a unit fetches; of a list of keys what it led to. */
+  async #all(unit: Unit): Promise<RunOutcome> {
+    if (!unit.listsKeys) return await this.#calls.ofAll(unit)
+    const { gathering, close } = this.#keyLists.gather(unit.source)
+    const outcome = await this.#calls.ofAll(unit)
+    close()
+    await unit.waitedFor(gathering.whole)
+    return { ...outcome, secrets: gathering.secrets }
   }
 
   /** What a caller is told for whom no call is made: one failed a moment ago, and is not made again yet. */

@@ -193,6 +193,7 @@ export function tellBoth(observer: SecretsObserver, feed: ChangeObserver): Secre
     recovered: (event) => observer.recovered(event),
     breakerChanged: (event) => observer.breakerChanged(event),
     listShrank: (event) => observer.listShrank(event),
+    discovered: (event) => observer.discovered(event),
     broke: (event) => observer.broke(event),
     loaded(event) {
       observer.loaded(event)

@@ -50,6 +50,12 @@ export interface SecretsObserver {
    * Told once when it is first doubted and once when it is believed.
    */
   listShrank(event: { provider: string; held: number; vanished: number; believed: boolean }): void
+  /**
+   * What a list of keys named has been asked for by key, as far as there is room for it. `failed`: those that are missing
+   * after all, denied, or unfit. `hasMore`, told once: it named more than there is room for, which is fetched when it is asked
+   * for.
+   */
+  discovered(event: { provider: string; loaded: number; failed: number; hasMore: boolean }): void
   /** Something went wrong that nobody foresaw while an answer was taken in. What was thrown may quote anything, a value too. */
   broke(event: { provider: string; thrown: unknown }): void
 }

@@ -4,6 +4,7 @@ import type { Clock, Random } from './clock.ts'
 import { explain } from './explain.ts'
 import { ForcedCalls } from './forced-calls.ts'
 import type { Glob } from './glob.ts'
+import { KeyLists } from './key-lists.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { Explanation, Reading, RefreshResult, RejectedResult } from './reading.ts'
 import { rearrange } from './rearrange.ts'
@@ -33,6 +34,7 @@ export class Refresher {
   readonly #schedule: Schedule
   readonly #units: Units
   readonly #runner: Runner
+  readonly #keyLists: KeyLists
   readonly #forcedCalls: ForcedCalls
   readonly #askers: Askers
   readonly #rejections: Rejections
@@ -47,10 +49,12 @@ export class Refresher {
     this.#rules = rules
     this.#schedule = new Schedule(clock, { random, onResume: (since) => this.#resumed(since) })
     this.#units = new Units(sources, (unit) => this.#runner.run(unit))
-    this.#runner = new Runner({ ...options, schedule: this.#schedule, units: this.#units })
+    const listed = (source: Source, keys: readonly string[]): void => this.#keyLists.listed(source, keys)
+    this.#runner = new Runner({ ...options, schedule: this.#schedule, units: this.#units, listed })
     const parts = { cache, clock, runner: this.#runner, units: this.#units }
+    this.#keyLists = new KeyLists({ ...options, ...parts, schedule: this.#schedule })
     this.#forcedCalls = new ForcedCalls(parts)
-    this.#askers = new Askers({ ...parts, rules, calls: this.#forcedCalls })
+    this.#askers = new Askers({ ...parts, rules, calls: this.#forcedCalls, keyLists: this.#keyLists })
     this.#rejections = new Rejections({
       cache,
       clock,
@@ -61,7 +65,7 @@ export class Refresher {
     for (const match of rules.declared) this.#units.of(this.#units.placeOf(match)).matches.add(match)
     for (const rule of rules.patterns) {
       const source = this.#units.source(rule.provider)
-      if (source.listsAll) this.#units.of({ source, key: undefined })
+      if (source.lists) this.#units.of({ source, key: undefined })
     }
   }
 
@@ -80,6 +84,7 @@ export class Refresher {
     this.#stopped = true
     for (const watcher of this.#watchers.values()) watcher.stop()
     this.#runner.stop()
+    this.#keyLists.stop()
     this.#forcedCalls.stop()
   }
 
@@ -99,6 +104,7 @@ export class Refresher {
     this.#askers.apply(rules)
     const parts = { cache, clock, random, units: this.#units, runner: this.#runner }
     rearrange({ ...parts, before: before.rules, rules, isStarted: this.#started })
+    this.#keyLists.apply(rules)
     const known = new Set(before.sources.values())
     for (const source of current) {
       if (known.has(source)) continue
@@ -149,11 +155,14 @@ export class Refresher {
     if (match === undefined) return undefined
     const { cache, clock } = this.#options
     const place = this.#units.placeOf(match)
-    return explain({ match, source: place.source, unit: this.#units.find(place), cache, clock })
+    const { source } = place
+    const list = source.listsKeys ? this.#units.find({ source, key: undefined }) : undefined
+    return explain({ match, source, unit: this.#units.find(place), list, cache, clock })
   }
 
   /** A pattern secret was evicted from the cache: it is refreshed no longer. */
   forget(match: Match): void {
+    this.#keyLists.evicted(match)
     const source = this.#units.sources.get(match.rule.provider)
     const unit = source?.listsAll === false ? this.#units.find({ source, key: match.key }) : undefined
     if (unit === undefined) return
@@ -192,10 +201,11 @@ export class Refresher {
       for (const unit of this.#units.ofSource(source)) this.#runner.soon(unit)
       return
     }
-    for (const each of [key, undefined]) {
+    for (const each of source.listsKeys ? [key] : [key, undefined]) {
       const unit = this.#units.find({ source, key: each })
       if (unit !== undefined) this.#runner.soon(unit)
     }
+    this.#keyLists.noticed(source, key)
   }
 
   /** The process stood still. What expired meanwhile is fetched soon, and who wants it waits for that. */

@@ -35,6 +35,8 @@ export interface RunnerOptions {
   readonly observer: SecretsObserver
   readonly schedule: Schedule
   readonly units: Units
+  /** A source has listed its keys. */
+  readonly listed: (source: Source, keys: readonly string[]) => void
 }
 
 /** Runs units, each at most once at a time, and plans the next run when one has ended. */

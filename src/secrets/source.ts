@@ -11,7 +11,7 @@ import type { Place } from './permits.ts'
 import type { Clock, Lease, Provider } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import { toProviderError } from './provider-failure.ts'
-import { verdictOfList, verdictOfRenewal } from './verdict.ts'
+import { verdictOfKeyList, verdictOfList, verdictOfRenewal } from './verdict.ts'
 
 export type { Ask, CallLimits, Urgency } from './ask.ts'
 export type { Brought } from './brought.ts'
@@ -37,6 +37,7 @@ export class Source {
   readonly #provider: Provider
   readonly #calls: Calls
   readonly #batcher: Batcher
+  readonly #maxConcurrentCalls: number
   /** Where the list, and the leases to be renewed, wait for their turn. */
   readonly #places = new Map<string | undefined, Place>()
   /** Called each time the breaker opens, or stays open after a probe, with the time of the next on the monotonic clock. */
@@ -50,11 +51,13 @@ export class Source {
     const { random = Math.random, limits, onBreaker } = options
     this.name = name
     this.#provider = provider
+    const callLimits = { ...defaultCallLimits, ...limits }
+    this.#maxConcurrentCalls = callLimits.maxConcurrentCalls
     this.#calls = new Calls({
       name,
       clock,
       random,
-      limits: { ...defaultCallLimits, ...limits },
+      limits: callLimits,
       changed: (event) => {
         onBreaker?.({ provider: name, ...event })
         if (!event.open) this.onClosed(event.cause)
@@ -82,6 +85,21 @@ export class Source {
   /** Whether one call brings everything that the provider has. */
   get listsAll(): boolean {
     return this.#provider.fetchAll !== undefined
+  }
+
+  /** Whether it can say which keys there are, and their values have to be asked for. */
+  get listsKeys(): boolean {
+    return this.#provider.listKeys !== undefined && !this.listsAll
+  }
+
+  /** Whether it has a list of either kind. */
+  get lists(): boolean {
+    return this.listsAll || this.listsKeys
+  }
+
+  /** How many keys are asked for at a time that nobody waits for: half of the calls there may be are left to others. */
+  get feedWidth(): number {
+    return Math.ceil(this.#maxConcurrentCalls / 2) * Math.max(1, this.#provider.batchSize ?? 1)
   }
 
   get watches(): boolean {
@@ -116,6 +134,21 @@ export class Source {
     return await this.#queue(undefined, ask, { make: list, judge: verdictOfList, discard })
   }
 
+  /**
+   * @param patterns the keys that are wanted, each with one `*`
+   * @returns the keys there are, or why they could not be listed
+   */
+  async listKeys(patterns: readonly string[], ask: Ask): Promise<readonly string[] | ProviderError> {
+    const provider = this.#provider
+    if (provider.listKeys === undefined) return this.#cannot('list')
+    const list = provider.listKeys.bind(provider)
+    return await this.#queue(undefined, ask, {
+      make: (signal) => list(patterns, signal),
+      judge: () => ({ said: 'something' }),
+      judgeFailure: verdictOfKeyList,
+    })
+  }
+
   /** @returns the lease as it is from now on, or why it was not renewed */
   async renew(key: string, lease: Lease, ask: Ask): Promise<Lease | ProviderError> {
     const provider = this.#provider
@@ -128,13 +161,13 @@ export class Source {
     })
   }
 
-  /** A call that is still in the queue has become more urgent: it goes ahead from now on. No key: `fetchAll`. */
+  /** A call that is still in the queue has become more urgent: it goes ahead from now on. No key: the list. */
   raise(key: string | undefined, urgency: Urgency): void {
     this.#places.get(key)?.raise(urgency)
     if (key !== undefined) this.#batcher.raise(key, urgency)
   }
 
-  /** A key is asked for no more. No key: `fetchAll`. */
+  /** A key is asked for no more. No key: the list. */
   forget(key: string | undefined): void {
     this.#calls.breaker.forget(key)
   }
@@ -165,7 +198,8 @@ export class Source {
     { urgency, began, forced = false, patienceMs }: Ask,
     call: Pick<Parameters<typeof Calls.prototype.queue<T>>[0], 'make' | 'judge' | 'judgeFailure' | 'discard'>,
   ): Promise<T | ProviderError> {
-    this.#calls.breaker.know(key)
+    // What a list of keys says of the credential says nothing of the keys, so these do not wait for it to be heard.
+    if (key !== undefined || this.listsAll) this.#calls.breaker.know(key)
     const make = (signal: AbortSignal): Promise<T> => {
       began({ isTold: false })
       return call.make(signal)

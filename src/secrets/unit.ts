@@ -6,12 +6,12 @@ import type { Source } from './source.ts'
 
 /**
  * What one call to a provider refreshes, and so what has a time, a backoff and at most one call under way: everything
- * of a provider that lists all in one call, else one key. There may be a hundred thousand of them: what only a few of
+ * of a provider that lists all in one call, else one key, or the list of the keys that there are. There may be a hundred thousand of them: what only a few of
  * them have at a time is one member that is undefined in the others.
  */
 export class Unit implements Job {
   readonly source: Source
-  /** Undefined: everything of the source. */
+  /** Undefined: everything of the source, or all its keys. */
   readonly key: string | undefined
   /** The secrets that the unit refreshes, by name; those that a list discovers for a pattern are not among them. */
   readonly matches = new Matches()
@@ -54,6 +54,11 @@ export class Unit implements Job {
     this.source = source
     this.key = key
     this.#onDue = onDue
+  }
+
+  /** It lists keys, whose values are the affair of other units: no secret is fetched by it. */
+  get listsKeys(): boolean {
+    return this.key === undefined && this.source.listsKeys
   }
 
   get isRequired(): boolean {

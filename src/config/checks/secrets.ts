@@ -50,13 +50,35 @@ function ruleProblems(name: string, rule: SecretConfig, config: Config, raw: Raw
     : undefined
   if (rule.required && isPattern(name) && provider !== undefined && !canList(provider)) {
     const expected = `false: the provider ${rule.provider} is asked key by key and cannot say which secrets the pattern covers`
-    wrong('required', expected, ['providers', rule.provider, 'url'])
+    const option = provider.type === 'exec' ? 'command' : 'url'
+    wrong('required', expected, ['providers', rule.provider, option])
   }
   return problems
 }
 
+/** Whether a provider can say which secrets there are: with their values, or their keys only. */
 function canList(provider: ProviderConfig): boolean {
-  return provider.type !== 'http' || !provider.url.includes(keyPlaceholder)
+  switch (provider.type) {
+    case 'http':
+      return !provider.url.includes(keyPlaceholder)
+    case 'exec':
+      return !wordsOf(provider, 'command').some((word) => word.includes(keyPlaceholder))
+    case 'file':
+    case 'env':
+    case 'vault':
+    case 'aws-secrets-manager':
+    case 'aws-parameter-store':
+    case 'kubernetes':
+    case 'google-secret-manager':
+    case 'azure-key-vault':
+    case 'onepassword-connect':
+      return true
+  }
+}
+
+function wordsOf(provider: ProviderConfig, option: string): string[] {
+  const words = new Map<string, unknown>(Object.entries(provider)).get(option)
+  return Array.isArray(words) ? words.filter((word) => typeof word === 'string') : []
 }
 
 function namesIn(raw: Raw, section: string): string[] {

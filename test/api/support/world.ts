@@ -102,6 +102,7 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     stateChanged() {},
     breakerChanged() {},
     listShrank() {},
+    discovered() {},
     broke({ thrown }: { thrown: unknown }) {
       throw thrown
     },
