@@ -1,6 +1,7 @@
 import { backoffCap, backoffDelay } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
+import { callPause } from './last-calls.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome, SecretOutcome } from './outcome.ts'
 import { ProviderError } from './provider.ts'
@@ -169,14 +170,19 @@ export class KeyFeed implements Job {
   }
 
   #feed(): void {
-    const { cache, clock, source, underWay } = this.#options
+    const { cache, clock, schedule, source, underWay } = this.#options
     if (this.#isOver) return
-    const isPaused = clock.now() < this.#pausedUntil
+    const now = clock.now()
+    const isPaused = now < this.#pausedUntil
+    let heldUpUntil = Number.POSITIVE_INFINITY
     for (const [name, match] of isPaused ? [] : this.#waiting) {
+      const readyAt = this.#readyAt(match)
       // A reader asked for it meanwhile.
       if (cache.entry(name) !== undefined) {
         this.#waiting.delete(name)
         this.#settle(name, 'loaded')
+      } else if (readyAt > now) {
+        heldUpUntil = Math.min(heldUpUntil, readyAt)
       } else if (cache.roomFor(underWay()) === 0) {
         // Those that are under way may be missing after all.
         if (this.#asked.size > 0) return
@@ -189,7 +195,16 @@ export class KeyFeed implements Job {
         void this.#ask(match)
       } else return
     }
-    if (this.#asked.size === 0) this.#rest()
+    if (Number.isFinite(heldUpUntil)) schedule.plan(this, heldUpUntil)
+    else if (this.#asked.size === 0) this.#rest()
+  }
+
+  /** Its key may stand for another secret too, and have been asked for just now: then it is given a moment. */
+  #readyAt(match: Match): number {
+    const { units } = this.#options
+    const unit = units.find(units.placeOf(match))
+    if (unit?.endedAt === undefined || unit.current !== undefined) return Number.NEGATIVE_INFINITY
+    return unit.endedAt + callPause
   }
 
   async #ask(match: Match): Promise<void> {

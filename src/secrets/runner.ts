@@ -265,6 +265,7 @@ export class Runner {
   /** Tells how a run ended, and plans the next one. */
   #conclude(unit: Unit, run: Run, outcome: RunOutcome, began: Began): void {
     const now = this.#clock.now()
+    unit.endedAt = now
     const ending = endingOf(unit.key, run, outcome, now - began.at)
     // A call that found no room before the provider was none.
     if (run.began !== undefined) {

@@ -28,6 +28,8 @@ export class Unit implements Job {
   /** When the provider was last called for it, and when the call began that last succeeded, on the monotonic clock. */
   calledAt: number | undefined
   succeededAt: number | undefined
+  /** When its last run ended, on the monotonic clock. */
+  endedAt: number | undefined
   /**
    * It comes when its interval says, at a time of its own. Else it comes when other things of this sidecar or of others
    * may come too: after a failure, a push, a forced refresh.
