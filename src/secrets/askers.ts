@@ -105,7 +105,7 @@ export class Askers {
     if (match === undefined) return { outcome: 'not-found' }
     const throttled = this.#calls.throttled(match)
     if (throttled !== undefined) return this.#result(name, throttled)
-    return this.#result(name, outcomeOf(await this.#calls.of(match), name))
+    return this.#result(name, outcomeOf(await this.#calls.of(() => this.#rules.find(name)), name))
   }
 
   /**

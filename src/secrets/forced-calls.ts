@@ -66,17 +66,24 @@ export class ForcedCalls {
     if (unit !== undefined) unit.isDoubted = true
   }
 
-  /** The call that is under way for a secret, or the one of the last second, or another. */
-  async of(match: Match): Promise<RunOutcome> {
+  /**
+   * The call that is under way for a secret, or the one of the last second, or another.
+   *
+   * @param find which rule names it: another than at first, or none, where the configuration has changed meanwhile
+   */
+  async of(find: () => Match | undefined): Promise<RunOutcome> {
+    const match = find()
+    if (match === undefined) return detached()
     const place = this.#units.placeOf(match)
     const isIdle = this.#units.find(place)?.current === undefined
     const last = isIdle ? this.#runner.lastCalls.find(place) : undefined
     if (last !== undefined && speaksOf(last.outcome, place, match.name)) return last.outcome
     const unit = this.#units.for(match)
     const outcome = await this.#another(unit)
+    if (speaksOf(outcome, unit, match.name)) return outcome
     // It only confirmed what was held when it began.
-    if (!speaksOf(outcome, unit, match.name)) return await this.#another(this.#units.for(match))
-    return outcome
+    const now = find()
+    return now === undefined ? detached() : await this.#another(this.#units.for(now))
   }
 
   /** As `of`, for all that a unit fetches. */

@@ -1,6 +1,7 @@
 import { backoffCap, backoffDelay } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
+import { Gathering } from './gathering.ts'
 import { callPause } from './last-calls.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome, SecretOutcome } from './outcome.ts'
@@ -18,9 +19,10 @@ import type { Units } from './units.ts'
 const patienceMs = 10 * 60_000
 /** Over how long feeds come back that failed at the same time, in milliseconds. */
 const returnSpread = 2_000
-/** For how long, in milliseconds, lists do not have a name asked for again that is denied or unfit. */
+/** For how long, in milliseconds, lists do not have a name asked for again that is denied or unfit, or missing after all. */
 const unfitFor = 5 * 60_000
-/** How many names are remembered as evicted, and as unfit. */
+const missingFor = 60_000
+/** How many names are remembered as evicted, and as those that are left alone. */
 const maxRemembered = 10_000
 
 export interface KeyFeedOptions {
@@ -38,23 +40,6 @@ export interface KeyFeedOptions {
   readonly underWay: () => number
 }
 
-/** What a feed brings, for somebody who waits for it. */
-export class Gathering {
-  readonly secrets = new Map<string, SecretOutcome>()
-  readonly #whole = Promise.withResolvers<void>()
-  /** The list that it is for has come. */
-  isListed = false
-
-  /** Resolves when nothing more comes before a pause. */
-  get whole(): Promise<void> {
-    return this.#whole.promise
-  }
-
-  end(): void {
-    this.#whole.resolve()
-  }
-}
-
 /**
  * What a list of keys named and is not held: it is fetched by key, a few at a time and as long as there is room for it. From
  * then on it is a pattern secret like one that was asked for. What there is no room for is fetched when it is asked for;
@@ -68,7 +53,7 @@ export class KeyFeed implements Job {
   readonly #asked = new Set<string>()
   readonly #evicted = new Set<string>()
   /** Until when each is left alone, on the monotonic clock. */
-  readonly #unfit = new Map<string, number>()
+  readonly #leftAlone = new Map<string, number>()
   readonly #gatherings = new Set<Gathering>()
   /** On the monotonic clock. */
   #pausedUntil = Number.NEGATIVE_INFINITY
@@ -100,7 +85,7 @@ export class KeyFeed implements Job {
     for (const match of matches) {
       const { name, rule } = match
       if (cache.entry(name) !== undefined || this.#asked.has(name)) continue
-      if (clock.now() < (this.#unfit.get(name) ?? 0)) continue
+      if (clock.now() < (this.#leftAlone.get(name) ?? 0)) continue
       // No further: a list may have ten times more than there is room for.
       if (required.length + others.length >= room) {
         this.#hasMore = true
@@ -137,7 +122,7 @@ export class KeyFeed implements Job {
     const waiting = [...this.#waiting.keys()]
     this.#waiting.clear()
     this.#evicted.clear()
-    this.#unfit.clear()
+    this.#leftAlone.clear()
     for (const name of waiting) this.#wait(name)
     this.#owe()
     this.#feed()
@@ -153,7 +138,8 @@ export class KeyFeed implements Job {
   /** The list has come, or will not come: what is gathered is whole when nothing of it is under way. */
   close(gathering: Gathering): void {
     gathering.isListed = true
-    if (this.#asked.size === 0) this.#endGatherings()
+    const isHeldUp = this.#waiting.size > 0 && this.#options.clock.now() >= this.#pausedUntil
+    if (this.#asked.size === 0 && !isHeldUp) this.#endGatherings()
   }
 
   /** Asks for nothing more. What is under way ends for whoever wants it. */
@@ -228,7 +214,8 @@ export class KeyFeed implements Job {
       return
     }
     this.#failures = 0
-    if (said instanceof ProviderError && said.kind !== 'missing') this.#leaveAlone(name)
+    if (said === 'missing') this.#leaveAlone(name, missingFor)
+    else if (said instanceof ProviderError) this.#leaveAlone(name, unfitFor)
     this.#settle(name, said)
   }
 
@@ -248,10 +235,10 @@ export class KeyFeed implements Job {
     if (!this.#isOver) cache.listings.settled(source.name, name)
   }
 
-  #leaveAlone(name: string): void {
-    this.#unfit.delete(name)
-    this.#unfit.set(name, this.#options.clock.now() + unfitFor)
-    forgetOldest(this.#unfit)
+  #leaveAlone(name: string, ms: number): void {
+    this.#leftAlone.delete(name)
+    this.#leftAlone.set(name, this.#options.clock.now() + ms)
+    forgetOldest(this.#leftAlone)
   }
 
   #pause(error: ProviderError | undefined): void {
@@ -310,7 +297,7 @@ function forgetOldest(names: Set<string> | Map<string, unknown>): void {
   if (oldest !== undefined) names.delete(oldest)
 }
 
-/** Whether a failure is the secret's own and stays so until somebody acts: the next list has it asked for again. */
+/** Whether a failure is the secret's own and stays so until somebody acts: a later list has it asked for again. */
 function speaksOfOne({ kind, reason }: ProviderError): boolean {
   if (reason === 'circuit-open') return false
   return kind === 'denied' || kind === 'missing' || reason === 'oversized' || reason === 'malformed'

@@ -1,4 +1,5 @@
-import type { Gathering, KeyFeedOptions } from './key-feed.ts'
+import type { Gathering } from './gathering.ts'
+import type { KeyFeedOptions } from './key-feed.ts'
 import { KeyFeed } from './key-feed.ts'
 import type { Match, Rules } from './rules.ts'
 import type { Source } from './source.ts'

@@ -57,7 +57,7 @@ function ruleProblems(name: string, rule: SecretConfig, config: Config, raw: Raw
 }
 
 /** Whether a provider can say which secrets there are: with their values, or their keys only. */
-function canList(provider: ProviderConfig): boolean {
+export function canList(provider: ProviderConfig): boolean {
   switch (provider.type) {
     case 'http':
       return !provider.url.includes(keyPlaceholder)
