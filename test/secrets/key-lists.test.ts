@@ -2,6 +2,8 @@
 import t from 'tap'
 import type { ProviderError } from '../../src/secrets/provider.ts'
 import type { Rule } from '../../src/secrets/rules.ts'
+import { Rules } from '../../src/secrets/rules.ts'
+import { Source } from '../../src/secrets/source.ts'
 import type { KeyAnswer } from '../support/heart-backend.ts'
 import { denied, fetched, missing, NamingBackend, throttled, unavailable } from '../support/heart-backend.ts'
 import type { RigOptions } from '../support/heart-rig.ts'
@@ -499,4 +501,77 @@ t.test('a stop ends it all', async (t) => {
   await clock.advance(hour)
   t.equal(backend.calls.length, length)
   t.ok(Array.isArray(await all))
+})
+
+t.test('a key that is declared too is not asked for twice in a row', async (t) => {
+  const clock = new VirtualClock()
+  const backend = new NamingBackend(clock, () => ['k', 'l'])
+  const rules = [ruleOf('a', { key: 'k' }), ruleOf('x/*', { key: '*' })]
+  const { refresher, see } = createRig(t, { clock, backend, rules })
+  const all = refresher.refreshAll()
+  await clock.advance(999)
+  t.same(backend.keys, ['k', 'l'])
+  t.equal(see('x/k'), 'undiscovered')
+  await clock.advance(1)
+  t.equal(see('x/k'), 'fresh CANARY-k')
+  t.same(
+    (await all).map(({ name }) => name),
+    ['a', 'x/k', 'x/l'],
+  )
+})
+
+t.test('what is listed and missing after all is asked for with a list a minute later', async (t) => {
+  const { clock, backend } = start(t, [covered({ refreshMs: 5 * second })], () => ['x1'], {
+    answer: () => missing(),
+  })
+  await clock.advance(hour)
+  t.ok(backend.lists > 600, `${backend.lists} lists`)
+  t.ok(backend.keys.length >= 50 && backend.keys.length <= 60, `${backend.keys.length} calls`)
+})
+
+t.test(
+  'a changed configuration in the middle: what is still covered goes on, the rest is dropped',
+  async (t) => {
+    const keys = Array.from({ length: 10 }, (_, at) => [`x${at}`, `y${at}`]).flat()
+    const { clock, backend, cache, refresher, sources, see } = start(
+      t,
+      [covered({ required: true }), ruleOf('y/*', { key: 'y*', required: true })],
+      () => keys,
+      { limits: { maxCallsPerSecond: 4 } },
+    )
+    await clock.advance(second)
+    t.ok(cache.stats().entries > 2 && cache.stats().entries < 10)
+    t.notOk(cache.required.loadedOnce)
+    const rules = new Rules([covered({ required: true })])
+    cache.apply({ rules, maxEntries: 100, maxBytes: 1e6, missingTtlMs: second })
+    refresher.apply({ rules, sources })
+    const asked = backend.keys.filter((key) => key?.startsWith('y')).length
+    await clock.advance(10 * second)
+    for (let at = 0; at < 10; at += 1) t.equal(see(`x/${at}`), `fresh CANARY-x${at}`)
+    t.equal(see('y/9'), 'not-found')
+    t.ok(backend.keys.filter((key) => key?.startsWith('y')).length <= asked + 4)
+    // The list was read for other patterns: the next one counts.
+    await clock.advance(minute)
+    t.ok(cache.required.loadedOnce)
+  },
+)
+
+t.test('a provider that takes the place of another is asked what it has', async (t) => {
+  const { clock, backend, cache, refresher, sources, see } = start(t, [covered()], () => ['x1'])
+  await clock.advance(second)
+  const other = new NamingBackend(
+    clock,
+    () => ['x1', 'x2'],
+    (key) => fetched(`CANARY-other-${key}`),
+  )
+  const former = sources.get('p')
+  sources.set('p', new Source('p', other, clock, { random: () => 0.5 }))
+  const rules = new Rules([covered()])
+  cache.apply({ rules, maxEntries: 100, maxBytes: 1e6, missingTtlMs: second })
+  refresher.apply({ rules, sources: new Map(sources) })
+  await former?.close()
+  const calls = backend.calls.length
+  await clock.advance(5 * second)
+  t.same(['x/1', 'x/2'].map(see), ['fresh CANARY-other-x1', 'fresh CANARY-other-x2'])
+  t.equal(backend.calls.length, calls)
 })
