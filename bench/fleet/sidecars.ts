@@ -65,6 +65,7 @@ export function observerOf(census: Census): SecretsObserver {
     listShrank: nothing,
     fellBack: nothing,
     cameBack: nothing,
+    discovered: nothing,
     broke: nothing,
     stateChanged({ from, to }) {
       census[from] -= 1

@@ -29,7 +29,7 @@ export const configSchema = section({
   }),
   secrets: option(z.prefault(secrets, {}), {
     description:
-      'The rules: which secrets there are, by name. A name with one `*` is a pattern: it covers all secrets of the provider that match, discovered where the provider can list, else fetched when first asked for.',
+      'The rules: which secrets there are, by name. A name with one `*` is a pattern: it covers all secrets of the provider that match. Where the provider lists them with their values they are held from the start; where it lists their keys only, as many are fetched as `cache.maxEntries` and `cache.maxBytes` leave room for; where it cannot list, and of those that a list of keys lacks or that there is no room for, each is fetched when it is first asked for.',
   }),
   cache: option(z.prefault(cache, {}), { description: 'The bounds of what is held in memory.' }),
   reload: option(z.prefault(reload, {}), {

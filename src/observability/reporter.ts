@@ -71,6 +71,15 @@ export function createReporter(
     cameBack({ secret, provider, from }) {
       log.info({ secret, provider, from }, 'the first provider serves the secret again')
     },
+    discovered({ provider, loaded, failed, hasMore }) {
+      if (!hasMore) log.debug({ provider, loaded, failed }, 'what the provider lists was fetched')
+      else {
+        log.warn(
+          { provider, loaded, failed },
+          'the provider lists more than cache.maxEntries and cache.maxBytes let be held: the rest is fetched when it is asked for',
+        )
+      }
+    },
     broke({ provider, thrown }) {
       // As `err`, of which only what is known to quote nothing is logged.
       log.error(

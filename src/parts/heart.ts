@@ -30,7 +30,7 @@ export class Heart {
   readonly metrics: Metrics
   readonly #sources: Sources
   readonly #values: Holder
-  /** Called after each call to a provider. */
+  /** Called after each call to a provider, and when what is held has become more. */
   onCalled: () => void = () => {}
 
   constructor({ config, sources, version, log, clock, random }: HeartOptions) {
@@ -48,10 +48,20 @@ export class Heart {
       versionOf: (name) => this.cache.status(name)?.version,
     })
     this.feed.subscribe((change) => this.metrics.changed(change))
+    const both = tellBoth(reporter, this.feed)
     const observer = {
-      ...tellBoth(reporter, this.feed),
+      ...both,
       called: (event: Parameters<typeof reporter.called>[0]): void => {
         reporter.called(event)
+        this.onCalled()
+      },
+      // One call may have been for many: it is told with the first of them, and readiness may hang on the last.
+      loaded: (event: Parameters<typeof reporter.loaded>[0]): void => {
+        both.loaded(event)
+        this.onCalled()
+      },
+      discovered: (event: Parameters<typeof reporter.discovered>[0]): void => {
+        both.discovered(event)
         this.onCalled()
       },
     }

@@ -1,6 +1,7 @@
 import type { Ask } from './ask.ts'
 import { discard } from './brought.ts'
 import type { SecretCache } from './cache.ts'
+import { Baseless, confirmable } from './confirmation.ts'
 import type { Began } from './intake.ts'
 import { Intake } from './intake.ts'
 import type { SecretsObserver } from './observer.ts'
@@ -9,6 +10,7 @@ import type { Lease } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Rules } from './rules.ts'
 import type { Unit } from './unit.ts'
+import type { UnitSource } from './unit-source.ts'
 
 /** What a call brought: whoever asked for it does one of the two. */
 export interface Arrival {
@@ -22,6 +24,8 @@ export interface ArrivalsOptions {
   readonly rules: Rules
   readonly cache: SecretCache
   readonly observer: SecretsObserver
+  /** A source has listed its keys. */
+  readonly listed: (source: UnitSource, keys: readonly string[]) => void
 }
 
 /** Asks a unit's source, and knows what is to be done with what it says. */
@@ -29,8 +33,12 @@ export class Arrivals {
   readonly #cache: SecretCache
   readonly #observer: SecretsObserver
   readonly #intake: Intake
+  readonly #listed: ArrivalsOptions['listed']
+  #rules: Rules
 
-  constructor({ rules, cache, observer }: ArrivalsOptions) {
+  constructor({ rules, cache, observer, listed }: ArrivalsOptions) {
+    this.#rules = rules
+    this.#listed = listed
     this.#cache = cache
     this.#observer = observer
     this.#intake = new Intake(rules, cache, observer)
@@ -38,19 +46,41 @@ export class Arrivals {
 
   /** Other rules hold from now on. */
   apply(rules: Rules): void {
+    this.#rules = rules
     this.#intake.apply(rules)
   }
 
   async fetch(unit: Unit, ask: Ask): Promise<Arrival> {
     const { source, key } = unit
+    if (unit.listsKeys) return await this.#listKeys(unit, ask)
     if (key === undefined) {
       const answer = await source.fetchAll(ask)
       const take = this.#surely(unit, (began) => this.#intake.takeList(unit, answer, began))
       return { take, drop: () => discard(answer) }
     }
-    const brought = await source.fetch(key, ask)
-    const take = this.#surely(unit, (began) => this.#intake.takeKey(unit, brought, began))
+    let offered: string | undefined
+    const held = (): string | undefined => {
+      offered = confirmable(unit, this.#cache)
+      return offered
+    }
+    const brought = await source.fetch(key, { ...ask, held })
+    if (brought instanceof Baseless) unit.isDoubted = true
+    const take = this.#surely(unit, (began) => this.#intake.takeKey(unit, brought, began, offered))
     return { take, drop: () => discard(brought) }
+  }
+
+  /** What is held is none the worse for what a list of keys lacks: that is asked for by key when its time has come. */
+  async #listKeys(unit: Unit, ask: Ask): Promise<Arrival> {
+    const { source } = unit
+    const patterns = new Set(this.#rules.patternsOf(source.name).map(({ key }) => key))
+    const answer = await source.listKeys([...patterns], ask)
+    const take = this.#surely(unit, () => {
+      const secrets = new Map<string, never>()
+      if (answer instanceof ProviderError) return { secrets, failure: answer }
+      this.#listed(source, answer)
+      return { secrets }
+    })
+    return { take }
   }
 
   /** What is held lasts for the renewed lease from then on; it is never dropped for a failure. */

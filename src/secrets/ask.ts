@@ -24,6 +24,11 @@ export interface Ask {
   readonly forced?: boolean
   /** How long it may wait for its turn, in milliseconds; then it is given up. Undefined: as long as it takes. */
   readonly patienceMs?: number
+  /**
+   * The provider's version of what is held, where it would do to hear that it is current still. Read when the call is
+   * made, since what is held may change while it waits for its turn.
+   */
+  readonly held?: () => string | undefined
 }
 
 /** What bounds the calls to one provider (the options of the same names in the configuration). */

@@ -4,9 +4,11 @@ import { endsWithin } from './clock.ts'
 import type { ComposedCalls } from './composed-calls.ts'
 import { ComposedResults } from './composed-results.ts'
 import type { Composer } from './composer.ts'
+import { speaksOf } from './forced-calls.ts'
 import type { Glob } from './glob.ts'
 import { isKept } from './kept.ts'
-import type { SecretOutcome } from './outcome.ts'
+import type { KeyLists } from './key-lists.ts'
+import type { RunOutcome, SecretOutcome } from './outcome.ts'
 import { outcomeOf } from './outcome.ts'
 import { ProviderError } from './provider.ts'
 import type { Reading, RefreshResult } from './reading.ts'
@@ -24,6 +26,7 @@ export interface AskersOptions {
   readonly units: Units
   readonly calls: ComposedCalls
   readonly composer: Pick<Composer, 'find' | 'madeOf'>
+  readonly keyLists: KeyLists
 }
 
 const evictedAtOnce =
@@ -39,6 +42,7 @@ export class Askers {
   readonly #units: Units
   readonly #calls: ComposedCalls
   readonly #composer: AskersOptions['composer']
+  readonly #keyLists: KeyLists
   #rules: Rules
   /** When the process last came back from a suspension, on the monotonic clock. */
   #resumedAt = Number.NEGATIVE_INFINITY
@@ -51,6 +55,7 @@ export class Askers {
     this.#units = options.units
     this.#calls = options.calls
     this.#composer = options.composer
+    this.#keyLists = options.keyLists
   }
 
   /** Other rules hold from now on. */
@@ -91,6 +96,10 @@ export class Askers {
       const after = this.#cache.read(name)
       if (after.kind !== 'undiscovered') return after
       const run = await ended
+      if (!speaksOf(run, unit, name)) {
+        if (this.#clock.now() < until) continue
+        return this.#tooLate(name, reading, `no answer within ${timeoutMs} ms yet`)
+      }
       const outcome = outcomeOf(run, name)
       if (outcome === 'missing') return { kind: 'not-found' }
       // Another's patience ended in the queue; this caller has some left.
@@ -106,7 +115,7 @@ export class Askers {
     if (match === undefined) return { outcome: 'not-found' }
     const throttled = this.#calls.throttled(match)
     if (throttled !== undefined) return this.#result(name, throttled)
-    return this.#result(name, outcomeOf(await this.#calls.of(match), name))
+    return this.#result(name, outcomeOf(await this.#calls.of(name, (one) => this.#rules.find(one)), name))
   }
 
   /**
@@ -122,12 +131,13 @@ export class Askers {
       const names = [...unit.matches.keys()]
       const provider = unit.source.name
       const patterns = unit.key === undefined ? this.#rules.patternsOf(provider).map((rule) => rule.name) : []
-      if (unit.key === undefined) names.push(...this.#cache.discovered(provider).map((match) => match.name))
+      if (unit.key === undefined && !unit.listsKeys)
+        names.push(...this.#cache.discovered(provider).map((match) => match.name))
       const made = this.#composer.madeOf(names).filter(({ match }) => wants?.(match.name) ?? true)
       if (wants !== undefined && made.length === 0 && ![...names, ...patterns].some(wants)) return
       composed.expect(made)
       const failure = this.#runner.throttled(unit)
-      const run = failure === undefined ? await this.#calls.ofAll(unit) : { secrets: new Map(), failure }
+      const run = failure === undefined ? await this.#all(unit) : { secrets: new Map(), failure }
       // A list that could not be had says nothing of which secrets a pattern has; the pattern stands for them.
       if (run.failure !== undefined) names.push(...patterns)
       for (const name of [...names, ...run.secrets.keys()]) {
@@ -139,6 +149,16 @@ export class Askers {
     await Promise.all(runs)
     for (const [name, outcome] of composed.outcomes()) results.set(name, this.#result(name, outcome))
     return [...results].map(([name, result]) => ({ name, result })).sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** All that a unit fetches; of a list of keys what it led to. */
+  async #all(unit: Unit): Promise<RunOutcome> {
+    if (!unit.listsKeys) return await this.#calls.ofAll(unit)
+    const { gathering, close } = this.#keyLists.gather(unit.source)
+    const outcome = await this.#calls.ofAll(unit)
+    close()
+    await unit.waitedFor(gathering.whole)
+    return { ...outcome, secrets: gathering.secrets }
   }
 
   /** What a caller is told for whom no call is made: one failed a moment ago, and is not made again yet. */

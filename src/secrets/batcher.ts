@@ -4,8 +4,10 @@ import type { Brought } from './brought.ts'
 import { copyOf, discard } from './brought.ts'
 import type { Call, Calls } from './calls.ts'
 import type { Clock, Timer } from './clock.ts'
+import { heldByAll, withoutBaseless } from './confirmation.ts'
 import type { Place } from './permits.ts'
 import { nowhere } from './permits.ts'
+import type { HeldVersions } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Verdict } from './verdict.ts'
 import { verdictOfKeys } from './verdict.ts'
@@ -21,14 +23,18 @@ export interface BatcherOptions {
   readonly calls: Calls
   /** How many keys one call may ask for. */
   readonly batchSize: number
-  readonly fetch: (keys: readonly string[], signal: AbortSignal) => Promise<Answers>
+  readonly fetch: (
+    keys: readonly string[],
+    signal: AbortSignal,
+    held: HeldVersions | undefined,
+  ) => Promise<Answers>
 }
 
 /** Keys that go in one call. It takes further ones until the call is made: while it waits for its turn too. */
 class Batch implements Call<Answers> {
   readonly #options: BatcherOptions
   readonly #sealed: (batch: Batch) => void
-  readonly #asks: Ask[] = []
+  readonly #asks: { readonly key: string; readonly ask: Ask }[] = []
   /** How many asks there are for each key. */
   readonly #keys = new Map<string, number>()
   readonly #done = Promise.withResolvers<Answers | ProviderError>()
@@ -60,7 +66,7 @@ class Batch implements Call<Answers> {
   join(key: string, ask: Ask): void {
     const { urgency, patienceMs, forced = false } = ask
     this.#keys.set(key, (this.#keys.get(key) ?? 0) + 1)
-    this.#asks.push(ask)
+    this.#asks.push({ key, ask })
     this.raise(urgency)
     this.forced ||= forced
     if (patienceMs === undefined || this.patienceMs === undefined) this.patienceMs = undefined
@@ -83,11 +89,13 @@ class Batch implements Call<Answers> {
     })
   }
 
-  readonly make = (signal: AbortSignal): Promise<Answers> => {
+  readonly make = async (signal: AbortSignal): Promise<Answers> => {
     this.#sealed(this)
     const call: MadeCall = { isTold: false }
-    for (const { began } of this.#asks) began(call)
-    return this.#options.fetch(this.asked, signal)
+    for (const { ask } of this.#asks) ask.began(call)
+    const held = heldByAll(this.#asks.map(({ key, ask }) => [key, ask.held?.()]))
+    const answers = await this.#options.fetch(this.asked, signal, held)
+    return withoutBaseless(this.#options.name, answers, held)
   }
 
   readonly judge = (answers: Answers): Verdict => verdictOfKeys(this.asked, answers)

@@ -1,9 +1,16 @@
 import type { Lifetime } from './lifetime.ts'
-import type { Fetched } from './provider.ts'
+import type { Fetched, Unchanged } from './provider.ts'
 import { ProviderError } from './provider.ts'
 
+/** What a list has for one key. */
+export type Listed = Taken | ProviderError
 /** What came of asking for one key. */
-export type Brought = Taken | ProviderError
+export type Brought = Listed | Unchanged
+
+/** Whether the backend only said that what is held is current still. */
+export function isUnchanged(brought: Brought): brought is Unchanged {
+  return 'unchanged' in brought && brought.unchanged
+}
 
 /** What was brought, and where it is from where there were several places to ask. */
 export interface Taken extends Fetched {
@@ -28,12 +35,14 @@ export interface Served {
 
 /** Overwrites what was brought and nobody takes: of one key, or of several. */
 export function discard(answer: Brought | ReadonlyMap<string, Brought>): void {
-  if (answer instanceof ProviderError) return
+  if (answer instanceof ProviderError || 'unchanged' in answer) return
   if ('value' in answer) answer.value.wipe()
   else for (const brought of answer.values()) discard(brought)
 }
 
 /** The same once more, with a value of its own: each is overwritten at its own time. */
-export function copyOf(brought: Brought): Brought {
-  return brought instanceof ProviderError ? brought : { ...brought, value: brought.value.copy() }
+export function copyOf<T extends Brought>(brought: T): T {
+  return brought instanceof ProviderError || isUnchanged(brought)
+    ? brought
+    : { ...brought, value: brought.value.copy() }
 }

@@ -8,8 +8,9 @@ import type { Confirmation } from './entry.ts'
 import { Entry, isSamePlace } from './entry.ts'
 import { tellPlace } from './fallbacks.ts'
 import type { Glob } from './glob.ts'
+import { Listings } from './listings.ts'
 import type { SecretsObserver } from './observer.ts'
-import type { Lease, ProviderError } from './provider.ts'
+import type { Lease, ProviderError, Unchanged } from './provider.ts'
 import { Readiness } from './readiness.ts'
 import type { Reading, SecretStatus } from './reading.ts'
 import { isStillCovered, namesOf, patternsOf, regroup } from './regroup.ts'
@@ -57,6 +58,8 @@ export class SecretCache {
   readonly #discovered: Discovered
   readonly #absences: Absences
   readonly #sweeps: Sweeps
+  /** What lists of keys have named. */
+  readonly listings = new Listings()
   readonly #changes: StateChanges
   readonly #readiness: Readiness
   readonly #wiper = new Wiper()
@@ -82,7 +85,9 @@ export class SecretCache {
       this.#evict(entry)
       options.onEvicted?.(entry.match)
     })
-    this.#readiness = new Readiness((provider) => this.#sweeps.has(provider))
+    this.#readiness = new Readiness(
+      (provider) => this.#sweeps.has(provider) || this.listings.isSettled(provider),
+    )
     this.#readiness.expect(this.#declared.values(), rules.patterns)
   }
 
@@ -141,10 +146,18 @@ export class SecretCache {
 
   /** Whether a provider has ever listed what it has. */
   wasSwept(provider: string): boolean {
-    return this.#sweeps.has(provider)
+    return this.#sweeps.has(provider) || this.listings.has(provider)
   }
 
-  /** Whether every required secret was loaded once, and every list of a required pattern. Cheap: asked after each call. */
+  /** How many more pattern secrets could be held beside so many that are expected, if none is to make room for them. */
+  roomFor(expected: number): number {
+    return this.#discovered.roomFor(expected)
+  }
+
+  /**
+   * Whether every required secret was loaded once, and every list of a required pattern; of one that names keys only, what
+   * it named. Cheap: asked after each call.
+   */
   get loadedRequired(): boolean {
     return this.#readiness.loadedOnce
   }
@@ -200,6 +213,20 @@ export class SecretCache {
     tellPlace(this.#observer, match, servedBefore, fetched.served)
     this.#changes.settle(entry)
     return previous === undefined ? 'loaded' : 'rotated'
+  }
+
+  /**
+   * The provider says that what is held is current still.
+   *
+   * @param version what it was told is held
+   * @returns whether that is held, so that it lives on from the question on; else nothing is changed
+   */
+  confirm(match: Match, version: string, { ttlMs }: Unchanged, confirmation: Confirmation): boolean {
+    const entry = this.entry(match.name)
+    if (entry?.confirmable !== version || !this.#isCurrent(match)) return false
+    entry.confirm(ttlMs === undefined ? {} : { ttlMs }, confirmation)
+    this.#changes.settle(entry)
+    return true
   }
 
   /** The lease of what is held was renewed: the value lives on from the question on, for the new lease. */
@@ -300,10 +327,10 @@ export class SecretCache {
     this.#declaredBytes = 0
     for (const entry of declared.values()) this.#declaredBytes += sizeOf(entry)
     this.#absences.keep(maxMissing, (name) => isStillCovered(name, before, rules))
-    this.#sweeps.keep(
-      missingTtlMs,
-      (provider) => patternsOf(before, provider) === patternsOf(rules, provider),
-    )
+    const hasSamePatterns = (provider: string): boolean =>
+      patternsOf(before, provider) === patternsOf(rules, provider)
+    this.#sweeps.keep(missingTtlMs, hasSamePatterns)
+    this.listings.keep(hasSamePatterns)
     if (!namesOf(before).isSubsetOf(namesOf(rules))) this.#sweeps.outdate()
     for (const entry of this.#discovered.replace(settings, discovered)) this.#evict(entry)
     for (const entry of gone) this.#forget(entry)

@@ -1,6 +1,7 @@
 import type { Ask, MadeCall, Urgency } from './ask.ts'
 import { moreUrgent } from './ask.ts'
-import type { Brought } from './brought.ts'
+import type { Brought, Taken } from './brought.ts'
+import { isUnchanged } from './brought.ts'
 import type { Clock } from './clock.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { Lease } from './provider.ts'
@@ -44,6 +45,9 @@ const closed: SourceBreaker = { state: 'closed', cause: undefined, probeAt: unde
 export class Chain implements UnitSource {
   readonly links: readonly ChainLink[]
   readonly listsAll = false
+  readonly listsKeys = false
+  readonly lists = false
+  readonly feedWidth = 0
   /** Its own is never open: it can be asked while one of its sources can, and knows in no time where none can. */
   readonly breaker = closed
   readonly #options: ChainOptions
@@ -107,7 +111,7 @@ export class Chain implements UnitSource {
       // Given up by us: nobody is there to be served by another.
       if (brought instanceof ProviderError && brought.reason === 'aborted') return brought
       this.#note(index, brought)
-      if (!(brought instanceof ProviderError)) return this.#serve(index, brought, failures[0])
+      if ('value' in brought) return this.#serve(index, brought, failures[0])
       failures.push(brought)
       if (brought.kind !== 'unavailable') break
     }
@@ -117,6 +121,10 @@ export class Chain implements UnitSource {
   }
 
   async fetchAll(): Promise<ProviderError> {
+    return new ProviderError('unavailable', 'internal', `${this.name} cannot list as one of several`)
+  }
+
+  async listKeys(): Promise<ProviderError> {
     return new ProviderError('unavailable', 'internal', `${this.name} cannot list as one of several`)
   }
 
@@ -148,7 +156,7 @@ export class Chain implements UnitSource {
   }
 
   /** Calls a link, and counts the call where it failed: only the last one is the affair of whoever asks. */
-  async #ask({ source, key }: ChainLink, ask: Ask): Promise<Brought> {
+  async #ask({ source, key }: ChainLink, ask: Ask): Promise<Taken | ProviderError> {
     const { clock, called } = this.#options
     let call: MadeCall | undefined
     let at = 0
@@ -157,7 +165,10 @@ export class Chain implements UnitSource {
       at = clock.now()
       ask.began(made)
     }
-    const brought = await source.fetch(key, { ...ask, urgency: this.#urgency, began })
+    // Versions of different providers cannot be compared, so none is held that one of them could confirm.
+    const { held: _, ...anew } = ask
+    const brought = await source.fetch(key, { ...anew, urgency: this.#urgency, began })
+    if (isUnchanged(brought)) throw new Error('a source confirmed what it was not told of')
     if (call?.isTold === false && brought instanceof ProviderError && brought.reason !== 'aborted') {
       call.isTold = true
       called({ provider: source.name, outcome: brought.kind, durationMs: clock.now() - at })
@@ -170,11 +181,7 @@ export class Chain implements UnitSource {
     this.#failures[index] = isError ? { error: brought, at: this.#options.clock.wall() } : undefined
   }
 
-  #serve(
-    index: number,
-    { version: _, ...fetched }: Exclude<Brought, ProviderError>,
-    instead: ProviderError | undefined,
-  ): Brought {
+  #serve(index: number, { version: _, ...fetched }: Taken, instead: ProviderError | undefined): Brought {
     this.#last = this.#served = index
     const { lease } = fetched
     // Versions of different providers cannot be compared, so the content decides: the same bytes from another place are

@@ -195,6 +195,7 @@ export function tellBoth(observer: SecretsObserver, feed: ChangeObserver): Secre
     listShrank: (event) => observer.listShrank(event),
     fellBack: (event) => observer.fellBack(event),
     cameBack: (event) => observer.cameBack(event),
+    discovered: (event) => observer.discovered(event),
     broke: (event) => observer.broke(event),
     loaded(event) {
       observer.loaded(event)

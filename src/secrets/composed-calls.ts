@@ -39,10 +39,16 @@ export class ComposedCalls {
     return undefined
   }
 
-  async of(match: Match): Promise<RunOutcome> {
-    const composition = this.#composer.find(match.name)
-    if (composition === undefined) return await this.#calls.of(match)
-    return await this.#together(composition, (leaf) => this.#calls.of(leaf))
+  doubt(match: Match): void {
+    for (const leaf of this.#leaves(match)) this.#calls.doubt(leaf)
+  }
+
+  /** @param find which rule names a secret now */
+  async of(name: string, find: (name: string) => Match | undefined): Promise<RunOutcome> {
+    const call = (leaf: string): Promise<RunOutcome> => this.#calls.of(() => fetchedOnly(find(leaf)))
+    const composition = this.#composer.find(name)
+    if (composition === undefined) return await call(name)
+    return await this.#together(composition, (leaf) => call(leaf.name))
   }
 
   ofAll(unit: Unit): Promise<RunOutcome> {
@@ -57,10 +63,10 @@ export class ComposedCalls {
     suffices: () => boolean,
   ): Promise<RunOutcome> {
     const composition = this.#composer.find(name)
-    if (composition === undefined) return await this.#calls.ofSince(() => find(name), since, suffices)
-    return await this.#together(composition, (leaf) =>
-      this.#calls.ofSince(() => fetchedOnly(find(leaf.name)), since, suffices),
-    )
+    const call = (leaf: string): Promise<RunOutcome> =>
+      this.#calls.ofSince(() => fetchedOnly(find(leaf)), since, suffices)
+    if (composition === undefined) return await call(name)
+    return await this.#together(composition, (leaf) => call(leaf.name))
   }
 
   /** How a composed secret came out of what was called for its leaves. @param before its version then */

@@ -12,6 +12,9 @@ export interface Bounds {
 /** What an entry costs beside its value, in bytes, by measurement of 10,000 of them; keeps tiny secrets from being free. */
 const entryOverhead = 1_024
 
+/** Which part of the bytes is filled with what nobody has asked for: what comes may be larger than what is there. */
+const bytesShare = 0.9
+
 /** The pattern secrets that are held, within bounds: beyond them the least recently read go. */
 export class Discovered {
   readonly #evicted: (entry: Entry) => void
@@ -49,6 +52,18 @@ export class Discovered {
   /** Whether a value could be held if it were the only one. */
   fits(match: Match, value: Pick<SecretValue, 'byteLength'>): boolean {
     return sizeWith(match, value) <= this.#maxBytes
+  }
+
+  /**
+   * How many more could be held, as far as can be told before their values are there, if none is to make room.
+   *
+   * @param expected how many are about to come
+   */
+  roomFor(expected: number): number {
+    const { size, bytes } = this
+    const average = size === 0 ? entryOverhead : bytes / size
+    const byBytes = Math.floor((bytesShare * this.#maxBytes - bytes) / average)
+    return Math.max(0, Math.min(this.#maxEntries - size, byBytes) - expected)
   }
 
   put(entry: Entry): void {

@@ -18,6 +18,8 @@ interface Held {
   served: Served | undefined
   /** Of a composed secret: how long it lives is its parts' affair. */
   composed: Composed | undefined
+  /** Whether it came from the place that the rule names now: what another place calls a version says nothing here. */
+  isFromHere: boolean
   /** Milliseconds since the epoch. */
   readonly fetchedAt: number
   /** When the fetch began that last confirmed it, on the monotonic clock and on the wall clock. */
@@ -111,6 +113,16 @@ export class Entry implements Job {
     return isNamed ? from : this.#match.rule.provider
   }
 
+  /**
+   * The provider's version of what is held, where the provider may say that it is current still. Never of what is leased:
+   * a lease ends, whatever its version.
+   */
+  get confirmable(): string | undefined {
+    const held = this.#held
+    if (held === undefined || !held.isFromHere || held.lease !== undefined) return undefined
+    return held.providerVersion
+  }
+
   /** @returns what was held before, to be overwritten */
   hold(secret: Secret, fetched: Omit<Taken, 'value'>, { at, atWall }: Confirmation): Rendition | undefined {
     const replaced = this.#held?.rendition
@@ -122,6 +134,7 @@ export class Entry implements Job {
       providerVersion: fetched.version,
       served: fetched.served,
       composed: fetched.composed,
+      isFromHere: true,
       fetchedAt,
       confirmedAt: at,
       confirmedAtWall: atWall,
@@ -139,6 +152,7 @@ export class Entry implements Job {
   confirm(lasting: Lasting, confirmation: Confirmation): void {
     const held = this.#held
     if (held === undefined) return
+    held.isFromHere = true
     held.ttlMs = lasting.ttlMs
     held.served = lasting.served
     held.composed = lasting.composed
@@ -168,6 +182,7 @@ export class Entry implements Job {
     this.parts = noParts
     if (this.#held !== undefined) this.#retime(this.#held)
     if (!moved) return
+    if (this.#held !== undefined) this.#held.isFromHere = false
     Object.assign(this.attempts, noAttempts())
     // That the old place has nothing says nothing of the new one.
     if (this.#missing) this.reported = 'not-loaded'

@@ -14,19 +14,21 @@ export interface Explained {
   readonly source: UnitSource
   /** Undefined where nothing is fetched for the secret: nobody has asked for it yet, or it is not there. */
   readonly unit: Unit | undefined
+  /** The list of keys in which its pattern is looked for. */
+  readonly list?: Unit | undefined
   readonly cache: SecretCache
   readonly clock: Clock
 }
 
 /** All that is known of a secret, for people; never a value. */
-export function explain({ match, source, unit, cache, clock }: Explained): Explanation {
+export function explain({ match, source, unit, list, cache, clock }: Explained): Explanation {
   const { name, rule } = match
   const entry = cache.entry(name)
   const wallOf = (time: number | undefined): number | undefined =>
     time === undefined ? undefined : clock.wall() + (time - clock.now())
   const status = cache.status(name)
   const held = entry?.held
-  const { failures, lastError } = failuresOf(entry, unit, cache.firstFailures(name))
+  const { failures, lastError } = failuresOf(entry, unit ?? list, cache.firstFailures(name))
   const served = held?.served?.place ?? 0
   const { provider, key, field } = placesOf(match)[served] ?? { ...rule, key: match.key }
   const asked = source instanceof Chain ? (source.links[served] ?? source.first).source : source

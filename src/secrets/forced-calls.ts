@@ -60,13 +60,30 @@ export class ForcedCalls {
     return unit === undefined ? undefined : this.#runner.throttled(unit)
   }
 
-  /** The call that is under way for a secret, or the one of the last second, or another. */
-  async of(match: Match): Promise<RunOutcome> {
+  /** What is held of a secret is said to be refused somewhere: no provider may merely confirm it. */
+  doubt(match: Match): void {
+    const unit = this.#units.find(this.#units.placeOf(match))
+    if (unit !== undefined) unit.isDoubted = true
+  }
+
+  /**
+   * The call that is under way for a secret, or the one of the last second, or another.
+   *
+   * @param find which rule names it: another than at first, or none, where the configuration has changed meanwhile
+   */
+  async of(find: () => Match | undefined): Promise<RunOutcome> {
+    const match = find()
+    if (match === undefined) return detached()
     const place = this.#units.placeOf(match)
     const isIdle = this.#units.find(place)?.current === undefined
     const last = isIdle ? this.#runner.lastCalls.find(place) : undefined
     if (last !== undefined && speaksOf(last.outcome, place, match.name)) return last.outcome
-    return await this.#another(this.#units.for(match))
+    const unit = this.#units.for(match)
+    const outcome = await this.#another(unit)
+    if (speaksOf(outcome, unit, match.name)) return outcome
+    // It only confirmed what was held when it began.
+    const now = find()
+    return now === undefined ? detached() : await this.#another(this.#units.for(now))
   }
 
   /** As `of`, for all that a unit fetches. */
@@ -97,8 +114,8 @@ export class ForcedCalls {
     if (last !== undefined && unit.current === undefined) {
       await unit.waitedFor(this.#pause(last.at + callPause - this.#clock.now()))
       const meanwhile = this.#runner.lastCalls.find(unit)
-      if (unit.current === undefined && meanwhile !== undefined && meanwhile.at >= since)
-        return meanwhile.outcome
+      const isSince = unit.current === undefined && meanwhile !== undefined && meanwhile.at >= since
+      if (isSince && !unit.isDoubted) return meanwhile.outcome
     }
     const now = find()
     return now === undefined ? detached() : await this.#another(this.#units.for(now))
@@ -125,6 +142,10 @@ export class ForcedCalls {
 }
 
 /** A list speaks of all that it could have named; a call for a key of the secrets that the key stood for then. */
-function speaksOf({ secrets, failure }: RunOutcome, { key }: Pick<Place, 'key'>, name: string): boolean {
+export function speaksOf(
+  { secrets, failure }: RunOutcome,
+  { key }: Pick<Place, 'key'>,
+  name: string,
+): boolean {
   return key === undefined || failure !== undefined || secrets.has(name)
 }

@@ -1,13 +1,14 @@
-import type { Brought, Taken } from './brought.ts'
-import { copyOf } from './brought.ts'
+import type { Brought, Listed, Taken } from './brought.ts'
+import { copyOf, isUnchanged } from './brought.ts'
 import type { SecretCache } from './cache.ts'
 import type { Confirmation } from './entry.ts'
 import { pickField } from './field.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome, SecretOutcome } from './outcome.ts'
+import type { Unchanged } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Match, Rules } from './rules.ts'
-import { placesOf } from './rules.ts'
+import { isPattern, placesOf } from './rules.ts'
 import { SecretValue } from './secret.ts'
 import { Shrinkage } from './shrinkage.ts'
 import type { Unit } from './unit.ts'
@@ -38,15 +39,36 @@ export class Intake {
     this.#shrinkage.keep((provider) => asked.has(provider))
   }
 
-  /** One key was asked for. */
-  takeKey(unit: Unit, brought: Brought, began: Began): RunOutcome {
+  /**
+   * One key was asked for.
+   *
+   * @param version what the provider was told is held
+   */
+  takeKey(unit: Unit, brought: Brought, began: Began, version?: string): RunOutcome {
+    if (isUnchanged(brought)) return this.#confirm(unit, brought, began, version)
     const secrets = new Map<string, SecretOutcome>()
     this.#give([...unit.matches.values()], brought, began, secrets)
     return { secrets }
   }
 
+  /** What is held is current still: of each secret for which that was true when it was asked, and is now. */
+  #confirm(unit: Unit, unchanged: Unchanged, began: Began, version: string | undefined): RunOutcome {
+    const secrets = new Map<string, SecretOutcome>()
+    for (const match of unit.matches.values()) {
+      const { name, rule } = match
+      if (version !== undefined && this.#cache.confirm(match, version, unchanged, began)) {
+        secrets.set(name, 'unchanged')
+      } else if (!isPattern(rule.name) || this.#isHeld(name)) {
+        const message = `what was held of "${name}" changed while ${rule.provider} confirmed it: it is fetched next`
+        secrets.set(name, new ProviderError('unavailable', 'internal', message))
+      }
+      // Else somebody has asked for it since, of whom the call says nothing: they ask again (`speaksOf`).
+    }
+    return { secrets }
+  }
+
   /** A list was asked for: the declared secrets, those that it discovers, and those it named before and no longer does. */
-  takeList(unit: Unit, answer: ReadonlyMap<string, Brought> | ProviderError, began: Began): RunOutcome {
+  takeList(unit: Unit, answer: ReadonlyMap<string, Listed> | ProviderError, began: Began): RunOutcome {
     const secrets = new Map<string, SecretOutcome>()
     if (answer instanceof ProviderError) return { secrets, failure: answer }
     const provider = unit.source.name
@@ -66,7 +88,7 @@ export class Intake {
   }
 
   /** The secrets that each key of a list stands for. */
-  #claims(unit: Unit, answer: ReadonlyMap<string, Brought>): Map<string, Match[]> {
+  #claims(unit: Unit, answer: ReadonlyMap<string, Listed>): Map<string, Match[]> {
     const claims = new Map<string, Match[]>()
     for (const match of unit.matches.values()) {
       const claimants = claims.get(match.key)
@@ -83,7 +105,7 @@ export class Intake {
   /** What a list should name and does not: declared secrets, and discovered ones that are held. */
   #absent(
     unit: Unit,
-    answer: ReadonlyMap<string, Brought>,
+    answer: ReadonlyMap<string, Listed>,
     claims: ReadonlyMap<string, readonly Match[]>,
   ): Match[] {
     const absent = [...unit.matches.values()].filter(({ key }) => !answer.has(key))
@@ -115,12 +137,7 @@ export class Intake {
   }
 
   /** Each of the secrets that a key stands for gets a value of its own, since each will be overwritten at its own time. */
-  #give(
-    matches: readonly Match[],
-    brought: Brought,
-    began: Began,
-    secrets: Map<string, SecretOutcome>,
-  ): void {
+  #give(matches: readonly Match[], brought: Listed, began: Began, secrets: Map<string, SecretOutcome>): void {
     const isShared = matches.length !== 1 && !(brought instanceof ProviderError)
     for (const match of matches) {
       const own = isShared ? copyOf(brought) : brought
@@ -129,7 +146,7 @@ export class Intake {
     if (isShared) brought.value.wipe()
   }
 
-  #take(match: Match, brought: Brought, began: Began): SecretOutcome {
+  #take(match: Match, brought: Listed, began: Began): SecretOutcome {
     const picked = brought instanceof ProviderError ? brought : pick(match, brought)
     if (picked instanceof ProviderError) {
       if (picked.kind !== 'missing') return picked

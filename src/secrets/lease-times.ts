@@ -7,6 +7,8 @@ export type Held = NonNullable<Entry['held']>
 const renewAt = (draw: number): number => (2 / 3) * (0.9 + 0.2 * draw)
 /** And before another credential is fetched, where it cannot be renewed: late, yet in time for more than one attempt. */
 const fetchAt = (draw: number): number => 0.85 + 0.1 * draw
+/** Where the provider says from when on: within 10 % of that, and no later than this part of the lease. */
+const latestReplacement = 0.95
 /** From this part of a lease on it is no longer tried to renew it: the next credential has to be there by its end. */
 const lastRenewal = 0.85
 /** A lease that a renewal shortens to less than this part of the first is at its backend's limit, and near its end. */
@@ -33,5 +35,9 @@ function canRenew({ lease, firstLeaseMs }: Held): boolean {
  */
 export function leaseNeed(held: Held, renews: boolean, tookMs: number, draw: number): number {
   const usable = Math.max(held.servedMs - tookMs, held.servedMs / 4)
-  return held.confirmedAt + usable * (renews && canRenew(held) ? renewAt(draw) : fetchAt(draw))
+  if (renews && canRenew(held)) return held.confirmedAt + usable * renewAt(draw)
+  const replaceAfterMs = held.lease?.replaceAfterMs
+  // What is no time in the lease says nothing: at 0 another credential would be made each second.
+  if (replaceAfterMs === undefined || !(replaceAfterMs > 0)) return held.confirmedAt + usable * fetchAt(draw)
+  return held.confirmedAt + Math.min(replaceAfterMs * (0.9 + 0.2 * draw), usable * latestReplacement)
 }

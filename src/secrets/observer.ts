@@ -68,6 +68,12 @@ export interface SecretsObserver {
   /** The place that is asked first serves a secret again, after `from` did. */
   cameBack(event: { secret: string; provider: string; from: string }): void
   /**
+   * What a list of keys named has been asked for by key, as far as there is room for it. `failed`: those that are missing
+   * after all, denied, or unfit. `hasMore`, told once: it named more than there is room for, which is fetched when it is asked
+   * for.
+   */
+  discovered(event: { provider: string; loaded: number; failed: number; hasMore: boolean }): void
+  /**
    * Something went wrong that nobody foresaw while an answer was taken in, or a secret was composed (no provider then). What
    * was thrown may quote anything, a value too.
    */

@@ -216,7 +216,7 @@ export class Planner {
 
   *#secrets(unit: Unit): Generator<[Match, Entry | undefined]> {
     for (const match of unit.matches.values()) yield [match, this.#cache.entry(match.name)]
-    if (unit.key !== undefined) return
+    if (unit.key !== undefined || unit.listsKeys) return
     for (const match of this.#cache.discovered(unit.source.name)) yield [match, this.#cache.entry(match.name)]
   }
 

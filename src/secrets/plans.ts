@@ -88,7 +88,10 @@ export class Plans {
   /** @returns the unit that is asked whether the credential is refused to it too: one that was not called since `since` */
   witnessOf(source: Source, since: number): Unit | undefined {
     // Each fetch of a lease makes another credential: that a key is refused is no reason for that.
-    const unit = this.#probers.longestUncalled(source, (each) => !this.#planner.isLeased(each))
+    const unit = this.#probers.longestUncalled(
+      source,
+      (each) => !each.listsKeys && !this.#planner.isLeased(each),
+    )
     return unit !== undefined && calledAt(unit) < since ? unit : undefined
   }
 

@@ -22,7 +22,7 @@ export class Probers {
    *   Undefined where none is idle; then the first whose run ends takes the part.
    */
   choose(source: UnitSource): Unit | undefined {
-    const chosen = this.longestUncalled(source)
+    const chosen = this.longestUncalled(source, (unit) => canTell(unit))
     if (chosen === undefined) this.#bySource.delete(source)
     else this.#bySource.set(source, chosen)
     return chosen
@@ -41,6 +41,7 @@ export class Probers {
   /** Whether a unit is the one, or becomes it since its source has none. Only while the source's breaker is not closed. */
   takes(unit: Unit): boolean {
     const { source } = unit
+    if (!canTell(unit)) return false
     const prober = this.#bySource.get(source)
     if (prober === unit) return true
     if (prober !== undefined) return false
@@ -56,6 +57,11 @@ export class Probers {
   forget(source: UnitSource): void {
     this.#bySource.delete(source)
   }
+}
+
+/** Whether a unit can find out. Who may list keys may not read them for that, nor the other way round. */
+function canTell({ listsKeys, source }: Unit): boolean {
+  return !listsKeys || source.breaker.cause !== 'denied'
 }
 
 /** When a unit was last called, on the monotonic clock. */

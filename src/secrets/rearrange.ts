@@ -51,7 +51,7 @@ function* wanted({ rules, units, cache }: Rearranging): Generator<Match> {
 function* listed({ rules, units }: Rearranging): Generator<Place['source']> {
   for (const { provider } of rules.patterns) {
     const source = units.source(provider)
-    if (source.listsAll) yield source
+    if (source.lists) yield source
   }
 }
 
@@ -81,7 +81,8 @@ function assign(units: Units, match: Match): Unit {
 function successorOf({ rules, units }: Rearranging, unit: Unit, matches: readonly Match[]): Unit | undefined {
   if (unit.key === undefined) {
     const source = units.sources.get(unit.source.name)
-    const now = source === undefined ? undefined : units.find({ source, key: undefined })
+    // A list of keys brings nobody what was waited for.
+    const now = source?.listsAll === true ? units.find({ source, key: undefined }) : undefined
     // It is still there itself where nothing is listed from the source any more.
     return now === unit ? undefined : now
   }

@@ -7,6 +7,7 @@ import { explain } from './explain.ts'
 import { explainComposed } from './explain-composed.ts'
 import { ForcedCalls } from './forced-calls.ts'
 import type { Glob } from './glob.ts'
+import { KeyLists } from './key-lists.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { Explanation, Reading, RefreshResult, RejectedResult } from './reading.ts'
 import { rearrange } from './rearrange.ts'
@@ -16,6 +17,7 @@ import { Runner } from './runner.ts'
 import { Schedule } from './schedule.ts'
 import type { Source } from './source.ts'
 import type { Unit } from './unit.ts'
+import type { UnitSource } from './unit-source.ts'
 import { Units } from './units.ts'
 import { Watcher } from './watcher.ts'
 
@@ -38,6 +40,7 @@ export class Refresher {
   readonly #units: Units
   readonly #composer: Composer
   readonly #runner: Runner
+  readonly #keyLists: KeyLists
   readonly #forcedCalls: ForcedCalls
   readonly #askers: Askers
   readonly #rejections: Rejections
@@ -54,16 +57,19 @@ export class Refresher {
     const called: SecretsObserver['called'] = (event) => options.observer.called(event)
     this.#units = new Units(sources, (unit) => this.#runner.run(unit), { clock, called })
     this.#composer = new Composer({ ...options, placeOf: (match) => this.#units.placeOf(match) })
+    const listed = (source: UnitSource, keys: readonly string[]): void => this.#keyLists.listed(source, keys)
     this.#runner = new Runner({
       ...options,
       schedule: this.#schedule,
       units: this.#units,
       composer: this.#composer,
+      listed,
     })
     const parts = { cache, clock, runner: this.#runner, units: this.#units }
+    this.#keyLists = new KeyLists({ ...options, ...parts, schedule: this.#schedule })
     this.#forcedCalls = new ForcedCalls(parts)
     const calls = new ComposedCalls({ cache, calls: this.#forcedCalls, composer: this.#composer })
-    this.#askers = new Askers({ ...parts, rules, calls, composer: this.#composer })
+    this.#askers = new Askers({ ...parts, rules, calls, composer: this.#composer, keyLists: this.#keyLists })
     this.#rejections = new Rejections({
       cache,
       clock,
@@ -74,7 +80,7 @@ export class Refresher {
     for (const match of rules.fetched()) this.#units.of(this.#units.placeOf(match)).matches.add(match)
     for (const rule of rules.patterns) {
       const source = this.#units.source(rule.provider)
-      if (source.listsAll) this.#units.of({ source, key: undefined })
+      if (source.lists) this.#units.of({ source, key: undefined })
     }
     this.#composer.apply(rules)
   }
@@ -94,6 +100,7 @@ export class Refresher {
     this.#stopped = true
     for (const watcher of this.#watchers.values()) watcher.stop()
     this.#runner.stop()
+    this.#keyLists.stop()
     this.#forcedCalls.stop()
   }
 
@@ -113,6 +120,7 @@ export class Refresher {
     this.#askers.apply(rules)
     const parts = { cache, clock, random, units: this.#units, runner: this.#runner }
     rearrange({ ...parts, before: before.rules, rules, isStarted: this.#started })
+    this.#keyLists.apply(rules)
     this.#composer.apply(rules)
     const known = new Set(before.sources.values())
     for (const source of current) {
@@ -169,11 +177,14 @@ export class Refresher {
       return explainComposed({ composition, unitOf, cache })
     }
     const place = this.#units.placeOf(match)
-    return explain({ match, ...place, unit: this.#units.find(place), cache, clock })
+    const { source } = place
+    const list = source.listsKeys ? this.#units.find({ source, key: undefined }) : undefined
+    return explain({ match, source, unit: this.#units.find(place), list, cache, clock })
   }
 
   /** A pattern secret was evicted from the cache: it is refreshed no longer. */
   forget(match: Match): void {
+    this.#keyLists.evicted(match)
     const source = this.#units.sources.get(match.rule.provider)
     const unit = source?.listsAll === false ? this.#units.find({ source, key: match.key }) : undefined
     if (unit === undefined) return
@@ -213,10 +224,11 @@ export class Refresher {
       for (const unit of this.#units.ofSource(source)) this.#runner.soon(unit)
       return
     }
-    for (const each of [key, undefined]) {
+    for (const each of source.listsKeys ? [key] : [key, undefined]) {
       const unit = this.#units.find({ source, key: each })
       if (unit !== undefined) this.#runner.soon(unit)
     }
+    this.#keyLists.noticed(source, key)
   }
 
   /** The process stood still. What expired meanwhile is fetched soon, and who wants it waits for that. */

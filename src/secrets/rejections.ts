@@ -53,11 +53,13 @@ export class Rejections {
     const reportedAt = this.#clock.now()
     const replaced = this.#replaced(match.name, version)
     if (replaced !== undefined) return replaced
-    const throttled = this.#calls.throttled(match)
-    if (throttled !== undefined) return { outcome: 'failed', error: throttled }
     const known = this.#known(match.name, version)
     // While a call is under way, what is remembered is about to be out of date.
-    if (known !== undefined && !this.#calls.isUnderWay(match)) return known
+    const isKnown = known !== undefined && !this.#calls.isUnderWay(match)
+    if (!isKnown) this.#calls.doubt(match)
+    const throttled = this.#calls.throttled(match)
+    if (throttled !== undefined) return { outcome: 'failed', error: throttled }
+    if (isKnown) return known
     const suffices = (): boolean =>
       this.#replaced(match.name, version) !== undefined || this.#gap(match.name, version) > callPause
     const run = await this.#calls.ofSince(match.name, this.#find, reportedAt, suffices)

@@ -23,6 +23,8 @@ export class Run {
   askedAt: number | undefined
   /** The call that is made for it, maybe for others too. */
   call: MadeCall | undefined
+  /** What was held was in doubt when the call was made, so that it fetches in full. */
+  settlesDoubt = false
   /** A caller waits for it: it goes ahead of all others. */
   isHurried: boolean
   readonly ended: Promise<RunOutcome>

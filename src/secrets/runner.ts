@@ -39,6 +39,8 @@ export interface RunnerOptions {
   readonly schedule: Schedule
   readonly units: Units
   readonly composer: Pick<Composer, 'took' | 'tell'>
+  /** A source has listed its keys. */
+  readonly listed: (source: UnitSource, keys: readonly string[]) => void
 }
 
 /** Runs units, each at most once at a time, and plans the next run when one has ended. */
@@ -251,6 +253,7 @@ export class Runner {
       // What one provider reported is not read by the call to the next.
       if (run.began === undefined) unit.again = false
       run.began = this.#moment()
+      run.settlesDoubt = unit.isDoubted
       unit.calledAt = run.began.at
       this.#schedule.drop(unit)
     }
@@ -288,6 +291,7 @@ export class Runner {
   /** Tells how a run ended, and plans the next one. */
   #conclude(unit: Unit, run: Run, outcome: RunOutcome, began: Began): void {
     const now = this.#clock.now()
+    unit.endedAt = now
     const ending = endingOf(unit.key, run, outcome, now - (run.askedAt ?? began.at))
     // A call that found no room before the provider was none.
     if (run.began !== undefined) {
@@ -303,6 +307,7 @@ export class Runner {
     if (error === undefined) unit.succeededAt = began.at
     if (endedLease(ending)) unit.mustFetch = true
     else if (error === undefined && !run.renews) unit.mustFetch = false
+    if (error === undefined && !run.renews && run.settlesDoubt) unit.isDoubted = false
     const nextAt = this.#plans.after(unit, ending)
     unit.failure =
       error === undefined

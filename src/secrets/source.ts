@@ -1,7 +1,7 @@
 import type { Ask, CallLimits, Urgency } from './ask.ts'
 import { defaultCallLimits } from './ask.ts'
 import { Batcher } from './batcher.ts'
-import type { Brought } from './brought.ts'
+import type { Brought, Listed } from './brought.ts'
 import { discard } from './brought.ts'
 import { Calls } from './calls.ts'
 import type { Random } from './clock.ts'
@@ -11,7 +11,7 @@ import type { Clock, Lease, Provider } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import { toProviderError } from './provider-failure.ts'
 import type { SourceBreaker, UnitSource } from './unit-source.ts'
-import { verdictOfList, verdictOfRenewal } from './verdict.ts'
+import { verdictOfKeyList, verdictOfList, verdictOfRenewal } from './verdict.ts'
 
 export type { Ask, CallLimits, Urgency } from './ask.ts'
 export type { Brought } from './brought.ts'
@@ -32,6 +32,7 @@ export class Source implements UnitSource {
   readonly #provider: Provider
   readonly #calls: Calls
   readonly #batcher: Batcher
+  readonly #maxConcurrentCalls: number
   /** Where the list, and the leases to be renewed, wait for their turn. */
   readonly #places = new Map<string | undefined, Place>()
   /** Called each time the breaker opens, or stays open after a probe, with the time of the next on the monotonic clock. */
@@ -45,11 +46,13 @@ export class Source implements UnitSource {
     const { random = Math.random, limits, onBreaker } = options
     this.name = name
     this.#provider = provider
+    const callLimits = { ...defaultCallLimits, ...limits }
+    this.#maxConcurrentCalls = callLimits.maxConcurrentCalls
     this.#calls = new Calls({
       name,
       clock,
       random,
-      limits: { ...defaultCallLimits, ...limits },
+      limits: callLimits,
       changed: (event) => {
         onBreaker?.({ provider: name, ...event })
         if (!event.open) this.onClosed(event.cause)
@@ -62,8 +65,7 @@ export class Source implements UnitSource {
       clock,
       calls: this.#calls,
       batchSize: batchSizeOf(provider),
-      // Nothing is said to be held, so nothing is answered with `Unchanged`.
-      fetch: async (keys, signal) => (await provider.fetch(keys, signal)) as Map<string, Brought>,
+      fetch: (keys, signal, held) => provider.fetch(keys, signal, held),
     })
   }
 
@@ -77,6 +79,21 @@ export class Source implements UnitSource {
 
   get listsAll(): boolean {
     return this.#provider.fetchAll !== undefined
+  }
+
+  /** Whether it can say which keys there are, and their values have to be asked for. */
+  get listsKeys(): boolean {
+    return this.#provider.listKeys !== undefined && !this.listsAll
+  }
+
+  /** Whether it has a list of either kind. */
+  get lists(): boolean {
+    return this.listsAll || this.listsKeys
+  }
+
+  /** How many keys are asked for at a time that nobody waits for: half of the calls there may be are left to others. */
+  get feedWidth(): number {
+    return Math.ceil(this.#maxConcurrentCalls / 2) * Math.max(1, this.#provider.batchSize ?? 1)
   }
 
   get watches(): boolean {
@@ -105,11 +122,22 @@ export class Source implements UnitSource {
     return this.#batcher.fetch(key, ask)
   }
 
-  async fetchAll(ask: Ask): Promise<Map<string, Brought> | ProviderError> {
+  async fetchAll(ask: Ask): Promise<Map<string, Listed> | ProviderError> {
     const provider = this.#provider
     if (provider.fetchAll === undefined) return this.#cannot('list')
     const list = provider.fetchAll.bind(provider)
     return await this.#queue(undefined, ask, { make: list, judge: verdictOfList, discard })
+  }
+
+  async listKeys(patterns: readonly string[], ask: Ask): Promise<readonly string[] | ProviderError> {
+    const provider = this.#provider
+    if (provider.listKeys === undefined) return this.#cannot('list')
+    const list = provider.listKeys.bind(provider)
+    return await this.#queue(undefined, ask, {
+      make: (signal) => list(patterns, signal),
+      judge: () => ({ said: 'something' }),
+      judgeFailure: verdictOfKeyList,
+    })
   }
 
   async renew(key: string, lease: Lease, ask: Ask): Promise<Lease | ProviderError> {
@@ -158,7 +186,8 @@ export class Source implements UnitSource {
     { urgency, began, forced = false, patienceMs }: Ask,
     call: Pick<Parameters<typeof Calls.prototype.queue<T>>[0], 'make' | 'judge' | 'judgeFailure' | 'discard'>,
   ): Promise<T | ProviderError> {
-    this.#calls.breaker.know(key)
+    // What a list of keys says of the credential says nothing of the keys, so these do not wait for it to be heard.
+    if (key !== undefined || this.listsAll) this.#calls.breaker.know(key)
     const make = (signal: AbortSignal): Promise<T> => {
       began({ isTold: false })
       return call.make(signal)

@@ -25,6 +25,8 @@ export class Tidings {
   readonly #clock: Clock
   readonly #observer: SecretsObserver
   #rules: Rules
+  /** The lists of keys that were denied, with what was told of that. */
+  readonly #deniedLists = new WeakMap<Unit, string>()
 
   constructor(options: TidingsOptions) {
     this.#cache = options.cache
@@ -61,18 +63,31 @@ export class Tidings {
     const failing = new Set<string>()
     for (const [name, each] of outcome.secrets) if (each instanceof ProviderError) failing.add(name)
     if (error === undefined) {
+      this.#deniedLists.delete(unit)
       const names = this.#waitingFor(unit).filter((name) => !failing.has(name))
       if (failuresBefore > 0) this.#recovered(unit, names, failuresBefore)
       else this.#recovered(unit, [...back.keys()], most(back.values()))
     }
     const told = error ?? firstError(outcome)
-    if (told === undefined || run.began === undefined) return
+    if (told === undefined || run.began === undefined || !this.#isNews(unit, told)) return
     const secrets = (failing.size > 0 ? [...failing] : this.#waitingFor(unit)).slice(0, namesInEvents)
     // Of a list that was had, what could not be had of it has a count of its own.
     const attempt = error === undefined ? this.#mostFailures(failing) : unit.failures
     const nextTryMs = nextAt - this.#clock.now()
     const provider = unit.source.name
     this.#observer.failed({ provider, secrets, error: told, attempt, nextTryMs, declared: true })
+  }
+
+  /**
+   * Who may not list, and may read what is asked for, is told so once: nothing is the worse for it, and it stays so until
+   * somebody wants it otherwise.
+   */
+  #isNews(unit: Unit, { kind, message }: ProviderError): boolean {
+    if (!unit.listsKeys) return true
+    const before = this.#deniedLists.get(unit)
+    if (kind !== 'denied') return true
+    this.#deniedLists.set(unit, message)
+    return message !== before
   }
 
   #mostFailures(names: Iterable<string>): number {
@@ -127,8 +142,8 @@ export class Tidings {
   }
 
   *#namesOf(unit: Unit, outcome?: RunOutcome): Generator<string> {
-    if (unit.key !== undefined) {
-      // What a key stands for is all that its run can speak of.
+    if (unit.key !== undefined || unit.listsKeys) {
+      // What a key stands for is all that its run can speak of, and a list of keys speaks of no secret.
       yield* unit.matches.keys()
       return
     }

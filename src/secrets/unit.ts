@@ -6,12 +6,12 @@ import type { UnitSource } from './unit-source.ts'
 
 /**
  * What one call to a provider refreshes, and so what has a time, a backoff and at most one call under way: everything
- * of a provider that lists all in one call, else one key. There may be a hundred thousand of them: what only a few of
+ * of a provider that lists all in one call, else one key, or the list of the keys that there are. There may be a hundred thousand of them: what only a few of
  * them have at a time is one member that is undefined in the others.
  */
 export class Unit implements Job {
   readonly source: UnitSource
-  /** Undefined: everything of the source. */
+  /** Undefined: everything of the source, or all its keys. */
   readonly key: string | undefined
   /** The secrets that the unit refreshes, by name; those that a list discovers for a pattern are not among them. */
   readonly matches = new Matches()
@@ -28,6 +28,8 @@ export class Unit implements Job {
   /** When the provider was last called for it, and when the call began that last succeeded, on the monotonic clock. */
   calledAt: number | undefined
   succeededAt: number | undefined
+  /** When its last run ended, on the monotonic clock. */
+  endedAt: number | undefined
   /**
    * It comes when its interval says, at a time of its own. Else it comes when other things of this sidecar or of others
    * may come too: after a failure, a push, a forced refresh.
@@ -37,6 +39,11 @@ export class Unit implements Job {
   again = false
   /** The next run fetches, though a lease could be renewed. */
   mustFetch = false
+  /**
+   * What is held is not offered to be confirmed: somebody reported that a backend refuses it, or the provider has confirmed
+   * what it was not told of. Until a call that began since has brought it in full.
+   */
+  isDoubted = false
   /** How many callers wait for a run of it. */
   waiting = 0
   /** It is no longer among the refresher's units; a run that is under way ends for nobody, or for `successor`. */
@@ -49,6 +56,11 @@ export class Unit implements Job {
     this.source = source
     this.key = key
     this.#onDue = onDue
+  }
+
+  /** It lists keys, whose values are the affair of other units: no secret is fetched by it. */
+  get listsKeys(): boolean {
+    return this.key === undefined && this.source.listsKeys
   }
 
   get isRequired(): boolean {

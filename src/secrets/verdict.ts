@@ -46,6 +46,14 @@ export function verdictOfRenewal(error: ProviderError): Verdict {
   return error.kind === 'denied' ? { said: 'something' } : verdictOf(error)
 }
 
+/**
+ * Of a list of keys: who may list may not read for that, nor the other way round. Only that it is there, or not, is said
+ * of the provider.
+ */
+export function verdictOfKeyList(error: ProviderError): Verdict {
+  return error.kind === 'denied' || error.kind === 'missing' ? { said: 'something' } : verdictOf(error)
+}
+
 function verdictOfEntry(answer: unknown): Verdict {
   return answer instanceof ProviderError ? verdictOf(answer) : answered
 }

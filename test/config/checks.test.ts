@@ -1,4 +1,6 @@
 import t from 'tap'
+import { canList } from '../../src/config/checks/secrets.ts'
+import type { ProviderConfig } from '../../src/config/schema.ts'
 import { parse, refused, smallest } from './helpers.ts'
 
 const http = (name: string, url: string, more = ''): string =>
@@ -135,6 +137,28 @@ t.test('a pattern can be required only where the provider can list', async (t) =
     /secrets\["\*"\]\.required: expected false: the provider p is asked key by key/,
   ])
   t.ok(await parse(config('https://a.test/')))
+})
+
+t.test('which kinds of provider can list', (t) => {
+  const of = (provider: object): boolean => canList(provider as ProviderConfig)
+  for (const type of [
+    'file',
+    'env',
+    'vault',
+    'aws-secrets-manager',
+    'aws-parameter-store',
+    'kubernetes',
+    'google-secret-manager',
+    'azure-key-vault',
+    'onepassword-connect',
+  ]) {
+    t.ok(of({ type }), type)
+  }
+  t.ok(of({ type: 'http', url: 'https://a.test/' }))
+  t.notOk(of({ type: 'http', url: 'https://a.test/{key}' }))
+  t.ok(of({ type: 'exec', command: ['pass', 'show-all'] }))
+  t.notOk(of({ type: 'exec', command: ['pass', 'show', 'team/{key}'] }))
+  t.end()
 })
 
 t.test('an open API is a warning', async (t) => {

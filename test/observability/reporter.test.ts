@@ -47,6 +47,25 @@ t.test('at debug they are lines', async (t) => {
   ])
 })
 
+t.test(
+  'what lists of keys discover is a line at debug, and a warning where there is no room for all',
+  async (t) => {
+    const { lines, reporter } = await reported('debug')
+    reporter.discovered({ provider: 'platform', loaded: 3, failed: 1, hasMore: false })
+    reporter.discovered({ provider: 'platform', loaded: 3, failed: 0, hasMore: true })
+    t.match(lines, [
+      {
+        level: 'debug',
+        provider: 'platform',
+        loaded: 3,
+        failed: 1,
+        msg: 'what the provider lists was fetched',
+      },
+      { level: 'warn', provider: 'platform', loaded: 3, failed: 0, msg: /cache\.maxEntries/ },
+    ])
+  },
+)
+
 t.test('a rotation is one line with both versions, and one count', async (t) => {
   const { lines, counted, reporter } = await reported('info')
   reporter.rotated({ ...of, version: '2', previousVersion: '1' })

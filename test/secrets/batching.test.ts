@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Ask, CallLimits, Urgency } from '../../src/secrets/source.ts'
+import type { Ask, Brought, CallLimits, Urgency } from '../../src/secrets/source.ts'
 import { Source } from '../../src/secrets/source.ts'
 import type { Answer } from '../support/heart-backend.ts'
 import { denied, fetched, missing, throttled, unavailable } from '../support/heart-backend.ts'
@@ -34,7 +34,8 @@ function batching(batchSize: number | undefined, limits: Partial<CallLimits> = {
   return { clock, calls, source, began, fetch }
 }
 
-function inWords(brought: Answer): string {
+function inWords(brought: Brought): string {
+  if ('unchanged' in brought) return 'unchanged'
   return brought instanceof Error ? `${brought.kind} ${brought.reason}` : brought.value.reveal().toString()
 }
 

@@ -10,6 +10,7 @@ import { settle, VirtualClock } from '../support/virtual-clock.ts'
 interface Options {
   durationMs?: number
   renewable?: boolean
+  replaceAfterMs?: number
   random?: Random
   rules?: Rule[]
 }
@@ -17,7 +18,7 @@ interface Options {
 function start(test: Parameters<typeof createRig>[0], options: Options = {}) {
   const clock = new VirtualClock()
   const { durationMs = hour, renewable = true, random = () => 0.5, rules = [ruleOf('db')] } = options
-  const backend = new LeaseBackend(clock, { durationMs, renewable })
+  const backend = new LeaseBackend(clock, { durationMs, renewable, replaceAfterMs: options.replaceAfterMs })
   const rig = createRig(test, { clock, backend, rules, random })
   rig.refresher.start()
   /** Whether what callers are given is a credential that its backend still takes. */
@@ -139,6 +140,63 @@ t.test(
     t.ok(works())
   },
 )
+
+t.test(
+  'a lease whose provider says from when on another is wanted is replaced then, give or take a tenth',
+  async (t) => {
+    for (const [random, share] of [
+      [0, 0.45],
+      [0.5, 0.5],
+      [1 - 2 ** -53, 0.55],
+    ] as const) {
+      const more = { renewable: false, replaceAfterMs: hour / 2, random: () => random }
+      const { clock, backend, see, works, events } = start(t, more)
+      await clock.advance(day)
+      for (const [at, time] of backend.fetches.entries())
+        t.equal(Math.round(time), Math.round(at * share * hour))
+      t.match(see('db'), /^fresh/)
+      t.ok(works())
+      t.notOk(events.of('stateChanged').some(({ to }) => to !== 'fresh'))
+    }
+  },
+)
+
+t.test('the old one is served until its end where its successor cannot be had', async (t) => {
+  const { clock, backend, see, works } = start(t, { renewable: false, replaceAfterMs: hour / 2 })
+  await clock.advance(minute)
+  backend.fetching = () => unavailable()
+  await clock.advance(0.92 * hour)
+  t.equal(see('db'), 'fresh CANARY-db-1')
+  t.ok(backend.fetches.length > 5, `${backend.fetches.length} attempts`)
+  await clock.advance(0.05 * hour)
+  t.equal(see('db'), 'stale CANARY-db-1')
+  t.ok(works())
+  backend.fetching = () => undefined
+  await clock.advance(0.04 * hour)
+  t.match(see('db'), /^fresh CANARY-db-\d+/)
+})
+
+t.test('a lease that can be renewed is, whatever says from when on another is wanted', async (t) => {
+  const { clock, backend } = start(t, { replaceAfterMs: hour / 10 })
+  await clock.advance(0.65 * hour)
+  t.same([backend.fetches.length, backend.renewals.length], [1, 0])
+  await clock.advance(0.02 * hour)
+  t.same([backend.fetches.length, backend.renewals.length], [1, 1])
+})
+
+t.test('what is no time in the lease puts no replacement off, and brings none each second', async (t) => {
+  for (const replaceAfterMs of [Number.NaN, -1, 0, hour, 10 * hour, Number.POSITIVE_INFINITY]) {
+    const { clock, backend, works } = start(t, { renewable: false, replaceAfterMs, random: lcg(3) })
+    for (let at = 0; at < 20; at += 1) {
+      await clock.advance(hour / 2)
+      t.ok(works())
+    }
+    t.ok(
+      backend.fetches.length >= 10 && backend.fetches.length <= 13,
+      `${backend.fetches.length} in ten hours`,
+    )
+  }
+})
 
 t.test('the closer the end, the sooner the next attempt', async (t) => {
   const { clock, backend } = start(t, { renewable: false, random: () => 0.999 })

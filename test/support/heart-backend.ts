@@ -1,8 +1,10 @@
-import type { Clock, Fetched, Provider } from '../../src/secrets/provider.ts'
+import type { Clock, Fetched, HeldVersions, Provider, Unchanged } from '../../src/secrets/provider.ts'
 import { ProviderError } from '../../src/secrets/provider.ts'
 import { SecretValue } from '../../src/secrets/secret.ts'
 
 export type Answer = Fetched | ProviderError
+/** Of a key that is asked for by itself. */
+export type KeyAnswer = Answer | Unchanged
 export type Listing = ReadonlyMap<string, Answer> | ProviderError
 
 /** What a backend brings: `text` must carry the marker that leak checks look for. */
@@ -11,6 +13,10 @@ export function fetched(text: string | Buffer, more: { version?: string; ttlMs?:
   return { value, ...more }
 }
 
+export const unchanged = (ttlMs?: number): Unchanged => ({
+  unchanged: true,
+  ...(ttlMs === undefined ? {} : { ttlMs }),
+})
 export const unavailable = (retryAfterMs?: number): ProviderError =>
   new ProviderError('unavailable', 'refused', 'the backend refuses connections', { retryAfterMs })
 export const throttled = (retryAfterMs?: number): ProviderError =>
@@ -26,6 +32,8 @@ interface Call {
   /** Undefined: a list. */
   readonly key: string | undefined
   readonly signal: AbortSignal
+  /** The version of it that is held, as far as the backend was told. */
+  readonly held: string | undefined
 }
 
 /** A backend in the test's own hands: counts what is asked of it, and how much of it at the same time. */
@@ -57,8 +65,9 @@ abstract class Backend {
     key: string | undefined,
     signal: AbortSignal,
     work: () => T | Promise<T>,
+    held?: string,
   ): Promise<T> {
-    this.calls.push({ at: this.#clock.now(), key, signal })
+    this.calls.push({ at: this.#clock.now(), key, signal, held })
     const underWay = (this.#underWay.get(key) ?? 0) + 1
     this.#underWay.set(key, underWay)
     this.mostUnderWay = Math.max(this.mostUnderWay, underWay)
@@ -72,17 +81,52 @@ abstract class Backend {
 
 /** A backend that is asked key by key. */
 export class KeyBackend extends Backend implements Provider {
-  answer: (key: string) => Answer | Promise<Answer>
+  answer: (key: string, held?: string) => KeyAnswer | Promise<KeyAnswer>
 
-  constructor(clock: Clock, answer: (key: string) => Answer | Promise<Answer>) {
+  constructor(clock: Clock, answer: (key: string, held?: string) => KeyAnswer | Promise<KeyAnswer>) {
     super(clock)
     this.answer = answer
   }
 
-  async fetch(keys: readonly string[], signal: AbortSignal): Promise<Map<string, Answer>> {
-    const answers = new Map<string, Answer>()
-    for (const key of keys) answers.set(key, own(await this.counted(key, signal, () => this.answer(key))))
+  async fetch(
+    keys: readonly string[],
+    signal: AbortSignal,
+    held?: HeldVersions,
+  ): Promise<Map<string, KeyAnswer>> {
+    const answers = new Map<string, KeyAnswer>()
+    for (const key of keys) {
+      const version = held?.get(key)
+      const answer = await this.counted(key, signal, () => this.answer(key, version), version)
+      answers.set(key, 'unchanged' in answer ? answer : own(answer))
+    }
     return answers
+  }
+}
+
+/** A backend that says which keys it has, and is asked key by key for their values. */
+export class NamingBackend extends KeyBackend {
+  names: () => readonly string[] | ProviderError | Promise<readonly string[] | ProviderError>
+  /** What each list was told is wanted. */
+  readonly patterns: (readonly string[])[] = []
+
+  constructor(clock: Clock, names: NamingBackend['names'], answer?: KeyBackend['answer']) {
+    super(clock, answer ?? ((key) => fetched(`CANARY-${key}`)))
+    this.names = names
+  }
+
+  async listKeys(patterns: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    this.patterns.push(patterns)
+    const answer = await this.counted(undefined, signal, () => this.names())
+    if (answer instanceof ProviderError) throw answer
+    return answer
+  }
+
+  get lists(): number {
+    return this.calls.filter(({ key }) => key === undefined).length
+  }
+
+  get keys(): (string | undefined)[] {
+    return this.calls.flatMap(({ key }) => (key === undefined ? [] : [key]))
   }
 }
 

@@ -64,6 +64,10 @@ export class Recorder implements SecretsObserver {
     this.#keep({ what: 'cameBack', ...event })
   }
 
+  discovered(event: Parameters<SecretsObserver['discovered']>[0]): void {
+    this.#keep({ what: 'discovered', ...event })
+  }
+
   broke(event: Parameters<SecretsObserver['broke']>[0]): void {
     this.#keep({ what: 'broke', ...event })
     if (!this.mayBreak) throw event.thrown

@@ -15,15 +15,21 @@ export class LeaseBackend implements Provider {
   /** How long a credential lives from its fetch on, in milliseconds. */
   durationMs: number
   renewable: boolean
+  /** When it says that another is wanted, in milliseconds from a fetch. */
+  replaceAfterMs: number | undefined
   fetching: () => ProviderError | undefined = () => undefined
   renewing: () => Renewal
   readonly #clock: Clock
   readonly #endsAt = new Map<string, number>()
 
-  constructor(clock: Clock, options: { durationMs: number; renewable: boolean }) {
+  constructor(
+    clock: Clock,
+    options: { durationMs: number; renewable: boolean; replaceAfterMs?: number | undefined },
+  ) {
     this.#clock = clock
     this.durationMs = options.durationMs
     this.renewable = options.renewable
+    this.replaceAfterMs = options.replaceAfterMs
     this.renewing = () => this.durationMs
   }
 
@@ -52,12 +58,12 @@ export class LeaseBackend implements Provider {
     if (error !== undefined) return error
     const text = `CANARY-${key}-${this.fetches.length}`
     this.#endsAt.set(text, this.#clock.now() + this.durationMs)
-    const { durationMs, renewable } = this
+    const { durationMs, renewable, replaceAfterMs } = this
     // Its value serves as its lease's name: it is the test's own and no secret.
     return {
       ...fetched(text),
       version: `v${this.fetches.length}`,
-      lease: { id: text, durationMs, renewable },
+      lease: { id: text, durationMs, renewable, ...(replaceAfterMs === undefined ? {} : { replaceAfterMs }) },
     }
   }
 }

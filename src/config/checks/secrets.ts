@@ -70,9 +70,24 @@ function ruleProblems(name: string, rule: SecretConfig, config: Config, raw: Raw
   return problems
 }
 
-function canList(provider: ProviderConfig): boolean {
-  if (provider.type === 'http') return !provider.url.includes(keyPlaceholder)
-  return provider.type !== 'exec' || !provider.command.some((part) => part.includes(keyPlaceholder))
+/** Whether a provider can say which secrets there are: with their values, or their keys only. */
+export function canList(provider: ProviderConfig): boolean {
+  switch (provider.type) {
+    case 'http':
+      return !provider.url.includes(keyPlaceholder)
+    case 'exec':
+      return !provider.command.some((part) => part.includes(keyPlaceholder))
+    case 'file':
+    case 'env':
+    case 'vault':
+    case 'aws-secrets-manager':
+    case 'aws-parameter-store':
+    case 'kubernetes':
+    case 'google-secret-manager':
+    case 'azure-key-vault':
+    case 'onepassword-connect':
+      return true
+  }
 }
 
 function namesIn(raw: Raw, section: string): string[] {

@@ -82,7 +82,7 @@ const rule = section({
   }),
   refresh: option(z.prefault(duration({ min: '100ms', max: '365d' }), '5m'), {
     description:
-      'How often to fetch it again: how late, at most, a rotation is noticed where the provider reports none.',
+      'How often to fetch it again: how late, at most, a rotation is noticed where the provider reports none. Of a pattern also how often its provider lists what there is.',
     example: '10m',
   }),
   maxStale: option(z.prefault(duration({ min: '100ms' }), '24h'), {
@@ -91,7 +91,8 @@ const rule = section({
     example: '1h',
   }),
   required: option(z.prefault(flag(), false), {
-    description: 'Whether the sidecar is ready only once it holds this secret.',
+    description:
+      'Whether the sidecar is ready only once it holds this secret. Of a pattern: once its provider has listed it and, where that names keys only, each of those that there is room for was fetched, or is known to be missing, denied or unfit.',
     example: true,
   }),
 })

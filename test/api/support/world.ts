@@ -104,6 +104,7 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     listShrank() {},
     fellBack() {},
     cameBack() {},
+    discovered() {},
     broke({ thrown }: { thrown: unknown }) {
       throw thrown
     },

@@ -7,7 +7,7 @@ t.test(
   'whatever changes in the configuration, what is held is served until the place that is named has answered',
   async (t) => {
     t.pass(
-      `for ${await holds({ kinds: ['keys', 'batches', 'list'], providers: ['p', 'q', 'r'], changes: 2, leases: 1, lists: 1 }, 120)} random histories`,
+      `for ${await holds({ kinds: ['keys', 'batches', 'list', 'named'], providers: ['p', 'q', 'r'], changes: 2, leases: 1, lists: 1 }, 120)} random histories`,
     )
   },
 )

@@ -5,6 +5,6 @@ t.setTimeout(patience)
 
 t.test('whatever leases a backend gives, nothing is served past the end of its own', async (t) => {
   t.pass(
-    `for ${await holds({ kinds: ['keys', 'batches', 'list'], providers: ['p'], leases: 2 }, 120)} random histories`,
+    `for ${await holds({ kinds: ['keys', 'batches', 'list', 'named'], providers: ['p'], leases: 2 }, 120)} random histories`,
   )
 })

@@ -7,7 +7,7 @@ t.test(
   'whatever goes wrong at several backends at once, each is left in peace, and reached again',
   async (t) => {
     t.pass(
-      `for ${await holds({ kinds: ['keys', 'batches', 'list'], providers: ['p', 'q', 'r'], outages: 4 }, 120)} random histories`,
+      `for ${await holds({ kinds: ['keys', 'batches', 'list', 'named'], providers: ['p', 'q', 'r'], outages: 4 }, 120)} random histories`,
     )
   },
 )

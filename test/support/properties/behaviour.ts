@@ -18,10 +18,12 @@ export type Whole =
   | { readonly kind: 'throttled'; readonly retryAfterMs: number | undefined }
   /** It throws what is no ProviderError, as a provider with a bug in it does. */
   | { readonly kind: 'throws' }
-  /** Answers lack these keys: all of them, or some. Of a list only. */
+  /** Answers lack these keys: all of them, or some. Of a list only, with values or without. */
   | { readonly kind: 'lacking'; readonly keys: readonly string[] | 'all' }
   /** Answers have keys that nobody asked for. */
   | { readonly kind: 'talkative' }
+  /** It calls unchanged what it was not told of. */
+  | { readonly kind: 'baseless' }
 
 export const healthy: Behaviour = { kind: 'value' }
 export const fine: Whole = { kind: 'fine' }
@@ -66,6 +68,7 @@ export const whole: fc.Arbitrary<Whole> = fc.oneof(
       { kind: 'never' },
       { kind: 'throws' },
       { kind: 'talkative' },
+      { kind: 'baseless' },
     ),
   },
   {

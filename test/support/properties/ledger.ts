@@ -8,7 +8,9 @@ export interface Limits {
 
 /** What stands for a call that is for everything. */
 export const everything = Symbol('everything')
-export type Place = string | typeof everything
+/** And for a call that lists the keys. */
+export const allKeys = Symbol('all keys')
+export type Place = string | typeof everything | typeof allKeys
 
 /** One call, as the backend sees it. */
 export interface LedgerCall {
@@ -16,6 +18,8 @@ export interface LedgerCall {
   readonly at: number
   /** Places that were asked for no more at some time since: their answer is for nobody. */
   readonly orphaned: Set<Place>
+  /** Names that have had another place, or none, at some time since: what is held of them is not what was asked about. */
+  readonly moved: Set<string>
 }
 
 /** Less than this, in milliseconds after a call, nobody calls again who was not told to. */
@@ -75,6 +79,7 @@ export class Ledger {
       places,
       at,
       orphaned: new Set(places.filter((place) => !this.isWanted(place))),
+      moved: new Set(),
     }
     this.underWay.add(call)
     if (this.underWay.size > this.#limits.maxConcurrentCalls)

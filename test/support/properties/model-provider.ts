@@ -1,13 +1,21 @@
-import type { Clock, Fetched, Lease, Provider } from '../../../src/secrets/provider.ts'
+import type {
+  Clock,
+  Fetched,
+  HeldVersions,
+  Lease,
+  Provider,
+  Unchanged,
+} from '../../../src/secrets/provider.ts'
 import { ProviderError } from '../../../src/secrets/provider.ts'
-import { denied, fetched, missing, throttled, unavailable } from '../heart-backend.ts'
+import { denied, fetched, missing, throttled, unavailable, unchanged } from '../heart-backend.ts'
 import type { Behaviour, Whole } from './behaviour.ts'
 import { keys } from './behaviour.ts'
 import type { Ledger, LedgerCall, Place } from './ledger.ts'
-import { everything } from './ledger.ts'
+import { allKeys, everything } from './ledger.ts'
 import type { Truth } from './truth.ts'
 
-export type Kind = 'keys' | 'batches' | 'list'
+/** `named`: it lists keys, and takes two a call. */
+export type Kind = 'keys' | 'batches' | 'list' | 'named'
 /** What a backend said of a key, from which follows what callers must be told. */
 export type Said =
   | {
@@ -20,7 +28,13 @@ export type Said =
 
 /** An answer that was heard, with when it was asked for. */
 export type Heard =
-  | { readonly what: 'keys'; readonly call: LedgerCall; readonly answers: ReadonlyMap<string, Said> }
+  | {
+      readonly what: 'keys'
+      readonly call: LedgerCall
+      readonly answers: ReadonlyMap<string, Said>
+      /** Those of which it was only said that what is held is current. */
+      readonly confirmed: ReadonlySet<string>
+    }
   | { readonly what: 'list'; readonly call: LedgerCall; readonly answers: ReadonlyMap<string, Said> }
   | {
       readonly what: 'renewal'
@@ -42,6 +56,7 @@ export interface ModelProviderOptions {
 export class ModelProvider implements Provider {
   readonly kind: Kind
   readonly batchSize: number
+  readonly listKeys?: (patterns: readonly string[], signal: AbortSignal) => Promise<readonly string[]>
   readonly fetchAll?: (signal: AbortSignal) => Promise<Map<string, Fetched | ProviderError>>
   readonly renew?: (key: string, lease: Lease, signal: AbortSignal) => Promise<Lease>
   readonly watch?: (changed: (key?: string) => void, signal: AbortSignal) => Promise<void>
@@ -56,6 +71,8 @@ export class ModelProvider implements Provider {
   readonly #truth: Truth
   readonly #clock: Clock
   readonly #versions: boolean
+  /** The versions that it has ever given of a key with a value that was not leased. */
+  readonly #given = new Map<string, Set<string>>()
 
   constructor(truth: Truth, clock: Clock, ledger: Ledger, options: ModelProviderOptions) {
     this.#truth = truth
@@ -63,16 +80,28 @@ export class ModelProvider implements Provider {
     this.ledger = ledger
     this.kind = options.kind
     this.#versions = options.versions
-    this.batchSize = options.kind === 'batches' ? 3 : 1
+    this.batchSize = { keys: 1, batches: 3, list: 1, named: 2 }[options.kind]
+    if (options.kind === 'named') this.listKeys = (_patterns, signal) => this.#names(signal)
     if (options.kind === 'list') this.fetchAll = (signal) => this.#list(signal)
     if (options.renews) this.renew = (key, lease, signal) => this.#renew(key, lease, signal)
     if (options.watches) this.watch = (changed, signal) => this.#watch(changed, signal)
   }
 
-  fetch(asked: readonly string[], signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>> {
+  fetch(
+    asked: readonly string[],
+    signal: AbortSignal,
+    held: HeldVersions = new Map(),
+  ): Promise<Map<string, Fetched | Unchanged | ProviderError>> {
+    this.#judge(asked, held)
     return this.#call([...asked], signal, (call) => {
-      const answers = new Map(asked.map((key) => [key, this.#say(key)]))
-      this.heard({ what: 'keys', call, answers: mapped(answers, saidOf) })
+      const values = new Map(asked.map((key) => [key, this.#say(key)]))
+      const answers = mapped(values, (value, key) => this.#confirm(value, held.get(key)))
+      const isBaseless = (key: string): boolean => isUnchanged(answers.get(key)) && !held.has(key)
+      const said = mapped(values, (value, key) =>
+        isBaseless(key) ? ({ said: 'nothing' } as const) : saidOf(value),
+      )
+      const confirmed = new Set(asked.filter((key) => isUnchanged(answers.get(key))))
+      this.heard({ what: 'keys', call, answers: said, confirmed })
       if (this.#truth.whole.kind === 'talkative') answers.set('unasked', fetched('CANARY-unasked'))
       return answers
     })
@@ -80,6 +109,34 @@ export class ModelProvider implements Provider {
 
   async close(): Promise<void> {
     this.closed += 1
+  }
+
+  /** What is told to be held is what it has given, and what is asked for. */
+  #judge(asked: readonly string[], held: HeldVersions): void {
+    for (const [key, version] of held) {
+      if (!asked.includes(key)) this.ledger.offences.push(`${key} is held, and not asked for`)
+      if (this.#given.get(key)?.has(version) !== true)
+        this.ledger.offences.push(`${key} is held as ${version}, which it was never given as`)
+    }
+  }
+
+  /** Each second time the value is sent all the same. */
+  #confirm(value: Fetched | ProviderError, held: string | undefined): Fetched | Unchanged | ProviderError {
+    if (value instanceof ProviderError) return value
+    const { ttlMs, lease, version } = value
+    if (held === undefined && this.#truth.whole.kind === 'baseless') return unchanged(ttlMs)
+    const isCurrent = held !== undefined && held === version && lease === undefined
+    return isCurrent && this.ledger.calls % 2 === 0 ? unchanged(ttlMs) : value
+  }
+
+  #names(signal: AbortSignal): Promise<readonly string[]> {
+    return this.#call([allKeys], signal, () => {
+      const { whole } = this.#truth
+      const lacks = (key: string): boolean =>
+        whole.kind === 'lacking' && (whole.keys === 'all' || whole.keys.includes(key))
+      const more = whole.kind === 'talkative' ? ['unasked', 'x/', '../x', 'x/7'] : []
+      return [...keys.filter((key) => !lacks(key)), ...more]
+    })
   }
 
   #list(signal: AbortSignal): Promise<Map<string, Fetched | ProviderError>> {
@@ -180,11 +237,12 @@ export class ModelProvider implements Provider {
         const id = `${name}-${key}-lease-${this.#truth.nextLease()}`
         this.leases.add(id)
         const { durationMs, renewable } = behaviour
-        return { ...fetched(jsonOf(`CANARY-${id}`)), lease: { id, durationMs, renewable } }
+        return { ...fetched(jsonOf(`CANARY-${id}`)), ...version, lease: { id, durationMs, renewable } }
       }
       default: {
         const ttl = behaviour.kind === 'value' && behaviour.ttlMs !== undefined ? behaviour.ttlMs : undefined
         const text = jsonOf(`CANARY-${name}-${key}-${generation}`)
+        if (this.#versions) this.#given.set(key, new Set(this.#given.get(key)).add(`v${generation}`))
         return { ...fetched(text), ...version, ...(ttl === undefined ? {} : { ttlMs: ttl }) }
       }
     }
@@ -202,6 +260,10 @@ function saidOf(answer: Fetched | ProviderError): Said {
   return { said: 'value', text: value.reveal().toString(), ttlMs, lease }
 }
 
-function mapped<A, B>(map: ReadonlyMap<string, A>, to: (value: A) => B): Map<string, B> {
-  return new Map([...map].map(([key, value]) => [key, to(value)]))
+function isUnchanged(answer: Fetched | Unchanged | ProviderError | undefined): boolean {
+  return answer !== undefined && 'unchanged' in answer
+}
+
+function mapped<A, B>(map: ReadonlyMap<string, A>, to: (value: A, key: string) => B): Map<string, B> {
+  return new Map([...map].map(([key, value]) => [key, to(value, key)]))
 }

@@ -4,7 +4,7 @@ import { Beliefs, unheard } from './beliefs.ts'
 import type { ProviderName } from './configuration.ts'
 import { allNames } from './configuration.ts'
 import type { LedgerCall } from './ledger.ts'
-import { everything } from './ledger.ts'
+import { allKeys, everything } from './ledger.ts'
 import { ListDoubts } from './list-doubts.ts'
 import type { Heard, Said } from './model-provider.ts'
 
@@ -30,6 +30,8 @@ export class Oracle {
   readonly #missedAt = new Map<string, number>()
   /** Pattern secrets that may be not held, although their provider has a value. */
   readonly #optional = new Set<string>()
+  /** Those that the last change of the rules gave another place, or none. */
+  readonly #moved = new Set<string>()
   #told: Told
 
   constructor(told: Told) {
@@ -52,7 +54,10 @@ export class Oracle {
       for (const [key, said] of heard.answers) {
         if (call.orphaned.has(key)) continue
         for (const match of this.#at(provider, key)) {
-          if (isPattern(match.rule.name) && !this.#told.holds(match.name)) this.#optional.add(match.name)
+          const isHeld = this.#told.holds(match.name)
+          if (isPattern(match.rule.name) && !isHeld) this.#optional.add(match.name)
+          // Of what is held from elsewhere, or not at all, a confirmation says nothing.
+          if (heard.confirmed.has(key) && (!isHeld || call.moved.has(match.name))) continue
           this.#hear(match, said, call.at)
         }
       }
@@ -86,11 +91,13 @@ export class Oracle {
   /** Other rules hold from now on. The cache has them already. */
   apply(rules: Rules): void {
     const before = this.#told.rules
+    this.#moved.clear()
     this.#told = { ...this.#told, rules }
     for (const name of allNames) {
       const [old, now] = [before.find(name), rules.find(name)]
       const belief = this.beliefs.of(name)
       if (old === undefined || now === undefined || !isSameEntry(old, now)) this.#missedAt.delete(name)
+      if (old === undefined || now === undefined || !isSamePlace(old, now)) this.#moved.add(name)
       if (now === undefined) this.beliefs.set(name, unheard)
       else if (belief.isMissing && !(old !== undefined && isSameEntry(old, now)))
         this.beliefs.set(name, unheard)
@@ -103,12 +110,13 @@ export class Oracle {
 
   /** Marks what a call is for that is asked for no more: what it answers is for nobody, also if it is asked for again. */
   orphan(provider: ProviderName, call: LedgerCall, isAwaited: (name: string) => boolean): void {
+    for (const name of this.#moved) call.moved.add(name)
     for (const place of call.places) {
       const isWanted = ({ name, rule }: Match): boolean =>
         !isPattern(rule.name) || place === everything || this.#told.holds(name) || isAwaited(name)
-      const wanting = place === everything ? this.#of(provider) : this.#at(provider, place)
-      const isSwept = place === everything && this.#told.rules.patternsOf(provider).length > 0
-      if (!wanting.some(isWanted) && !isSwept) call.orphaned.add(place)
+      const wanting = typeof place === 'string' ? this.#at(provider, place) : this.#of(provider)
+      const isSwept = typeof place !== 'string' && this.#told.rules.patternsOf(provider).length > 0
+      if ((place === allKeys || !wanting.some(isWanted)) && !isSwept) call.orphaned.add(place)
     }
   }
 
@@ -147,6 +155,9 @@ export class Oracle {
 
 /** Whether what is known to be missing stays so under other rules. */
 function isSameEntry(a: Match, b: Match): boolean {
-  const isSamePlace = a.rule.provider === b.rule.provider && a.key === b.key && a.rule.field === b.rule.field
-  return isSamePlace && isPattern(a.rule.name) === isPattern(b.rule.name)
+  return isSamePlace(a, b) && isPattern(a.rule.name) === isPattern(b.rule.name)
+}
+
+function isSamePlace(a: Match, b: Match): boolean {
+  return a.rule.provider === b.rule.provider && a.key === b.key && a.rule.field === b.rule.field
 }

@@ -13,7 +13,7 @@ import { allNames, edited, providerNames } from './configuration.ts'
 import { EventChains } from './event-chains.ts'
 import { offencesOf } from './invariants.ts'
 import type { Place } from './ledger.ts'
-import { everything, Ledger } from './ledger.ts'
+import { allKeys, everything, Ledger } from './ledger.ts'
 import { ModelProvider } from './model-provider.ts'
 import { Oracle, remembered } from './oracle.ts'
 import { Truth } from './truth.ts'
@@ -222,6 +222,7 @@ export class World {
   }
 
   #isWanted(provider: ProviderName, place: Place): boolean {
+    if (place === allKeys) return this.rules.patternsOf(provider).length > 0
     // What callers made up.
     if (typeof place === 'string' && !keys.some((key) => key === place)) return true
     return allNames.some((name) => {

@@ -1,0 +1,83 @@
+import type { Gathering } from './gathering.ts'
+import type { KeyFeedOptions } from './key-feed.ts'
+import { KeyFeed } from './key-feed.ts'
+import type { Match, Rules } from './rules.ts'
+import type { UnitSource } from './unit-source.ts'
+
+export interface KeyListsOptions extends Omit<KeyFeedOptions, 'source' | 'find' | 'underWay'> {
+  readonly rules: Rules
+}
+
+/** What comes of lists that name keys without their values, and of reports that one of those has changed. */
+export class KeyLists {
+  readonly #options: KeyListsOptions
+  readonly #feeds = new Map<UnitSource, KeyFeed>()
+  #rules: Rules
+
+  constructor(options: KeyListsOptions) {
+    this.#options = options
+    this.#rules = options.rules
+  }
+
+  listed(source: UnitSource, keys: Iterable<string>): void {
+    this.#feedOf(source).listed(this.#matches(source, keys))
+  }
+
+  /** The backend says that a key has changed. */
+  noticed(source: UnitSource, key: string): void {
+    if (source.listsKeys) this.#feedOf(source).noticed(this.#rules.discover(source.name, key))
+  }
+
+  /** A pattern secret had to make room for others. */
+  evicted({ name, rule }: Match): void {
+    const source = this.#options.units.sources.get(rule.provider)
+    if (source !== undefined) this.#feeds.get(source)?.evicted(name)
+  }
+
+  /** Takes part in what lists of a source bring from now on, until `close`. */
+  gather(source: UnitSource): { readonly gathering: Gathering; readonly close: () => void } {
+    const feed = this.#feedOf(source)
+    const gathering = feed.gather()
+    return { gathering, close: () => feed.close(gathering) }
+  }
+
+  /** Other rules hold from now on, and maybe other sources. */
+  apply(rules: Rules): void {
+    this.#rules = rules
+    const current = new Set<UnitSource>(this.#options.units.sources.values())
+    for (const [source, feed] of this.#feeds) {
+      if (current.has(source)) feed.apply()
+      else {
+        feed.stop()
+        this.#feeds.delete(source)
+      }
+    }
+  }
+
+  stop(): void {
+    for (const feed of this.#feeds.values()) feed.stop()
+  }
+
+  *#matches(source: UnitSource, keys: Iterable<string>): Generator<Match> {
+    for (const key of keys) yield* this.#rules.discover(source.name, key)
+  }
+
+  #feedOf(source: UnitSource): KeyFeed {
+    const existing = this.#feeds.get(source)
+    if (existing !== undefined) return existing
+    const feed = new KeyFeed({
+      ...this.#options,
+      source,
+      find: (name) => this.#rules.find(name),
+      underWay: () => this.#underWay(),
+    })
+    this.#feeds.set(source, feed)
+    return feed
+  }
+
+  #underWay(): number {
+    let count = 0
+    for (const feed of this.#feeds.values()) count += feed.underWay
+    return count
+  }
+}
