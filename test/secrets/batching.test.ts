@@ -1,8 +1,9 @@
 import t from 'tap'
+import type { Provider } from '../../src/secrets/provider.ts'
 import type { Ask, Brought, CallLimits, Urgency } from '../../src/secrets/source.ts'
 import { Source } from '../../src/secrets/source.ts'
 import type { Answer } from '../support/heart-backend.ts'
-import { denied, fetched, missing, throttled, unavailable } from '../support/heart-backend.ts'
+import { denied, fetched, missing, throttled, unavailable, unchanged } from '../support/heart-backend.ts'
 import { second } from '../support/heart-rig.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'
 
@@ -286,3 +287,61 @@ t.test('what waits for its window when the source closes ends at once', async (t
   t.match(await fetch('b'), { reason: 'aborted' })
   t.same([calls.length, clock.pending], [0, 0])
 })
+
+t.test(
+  'what is held is passed on as it is when the call is made, where all who ask hold the same',
+  async (t) => {
+    const { clock, source, offered } = offering()
+    let version = 'v1'
+    const ask = (key: string, held?: () => string | undefined) =>
+      source.fetch(key, { urgency: 'routine', began: () => {}, ...(held === undefined ? {} : { held }) })
+    const answers = [
+      ask('a', () => version),
+      ask('b', () => 'v1'),
+      ask('b', () => 'v2'),
+      ask('c', () => 'v1'),
+      ask('c'),
+      ask('d'),
+      ask('e', () => undefined),
+      ask('f', () => 'v1'),
+      ask('f', () => 'v1'),
+    ]
+    version = 'v3'
+    await clock.advance(10)
+    t.same(offered, [{ a: 'v3', f: 'v1' }])
+    const words = (await Promise.all(answers)).map(inWords)
+    t.equal(words[0], 'unchanged')
+    t.same(words.slice(-2), ['unchanged', 'unchanged'])
+    t.same(words.slice(1, -2), Array(6).fill('unavailable internal'), 'of the others that is no answer')
+    void ask('d')
+    await clock.advance(10)
+    t.same(offered[1], undefined, 'where nothing is, nothing is said')
+  },
+)
+
+t.test(
+  'a provider that calls everything unchanged which it was told nothing of is one that fails',
+  async (t) => {
+    const { clock, source } = offering()
+    for (const key of ['a', 'b', 'c', 'd', 'e']) {
+      const answer = source.fetch(key, { urgency: 'routine', began: () => {} })
+      await clock.advance(10)
+      t.match(inWords(await answer), 'unavailable internal')
+    }
+    t.equal(source.breaker.state, 'open')
+  },
+)
+
+/** A source over a backend that calls everything unchanged. */
+function offering() {
+  const clock = new VirtualClock()
+  const offered: (Record<string, string> | undefined)[] = []
+  const provider: Provider = {
+    batchSize: 10,
+    fetch: async (keys, _signal, held) => {
+      offered.push(held === undefined ? undefined : Object.fromEntries(held))
+      return new Map(keys.map((key) => [key, unchanged()]))
+    },
+  }
+  return { clock, offered, source: new Source('p', provider, clock, { random: () => 0.5 }) }
+}

@@ -575,3 +575,23 @@ t.test('a provider that takes the place of another is asked what it has', async 
   t.same(['x/1', 'x/2'].map(see), ['fresh CANARY-other-x1', 'fresh CANARY-other-x2'])
   t.equal(backend.calls.length, calls)
 })
+
+t.test('two that have no room beside each other do not take turns', async (t) => {
+  const small = Array.from({ length: 40 }, (_, at) => `x${at}`)
+  const { clock, backend, cache, events } = start(t, [covered()], () => ['xA', ...small, 'xB'], {
+    maxBytes: 256 * 1024,
+    answer: (key) => fetched(`CANARY-${key}`.padEnd(small.includes(key) ? 2_000 : 100_000, '.')),
+  })
+  await clock.advance(10 * second)
+  const loads = (name: string) => events.of('loaded').filter(({ secret }) => secret === name).length
+  t.same([loads('x/A'), loads('x/B')], [1, 1])
+  backend.calls.length = 0
+  for (let at = 0; at < 60; at += 1) {
+    // What is read is not what goes first.
+    for (const key of small) cache.read(key.replace('x', 'x/'))
+    await clock.advance(minute)
+  }
+  t.same([loads('x/A'), loads('x/B')], [1, 1])
+  t.equal(backend.callsFor('xA'), 0)
+  t.ok(backend.callsFor('xB') > 60)
+})
