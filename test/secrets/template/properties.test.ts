@@ -36,7 +36,8 @@ const place: fc.Arbitrary<Place> = fc.record({
 
 function written({ name, uses, isQuoted, space }: Place): string {
   const mayStandBare = /^[^ \t\r\n|"{}]+$/.test(name)
-  const quoted = `"${name.replace(/["\\]/g, '\\$&')}"`
+  const escaped = name.replace(/["\\]/g, '\\$&')
+  const quoted = `"${escaped}"`
   const inner = [isQuoted || !mayStandBare ? quoted : name, ...uses].join(`${space}|${space}`)
   return `{{${space}${inner}${space}}}`
 }
