@@ -214,6 +214,13 @@ export const fixedBounds: readonly FixedBound[] = [
     constant: 'discardable = 64 * 1024',
   },
   {
+    of: 'pages of one list of `google-secret-manager`',
+    bound: '1,000',
+    beyond: 'the list fails (`oversized`)',
+    file: 'src/providers/google/discovery.ts',
+    constant: 'mostPages = 1_000',
+  },
+  {
     of: 'callers whom `@fastify/rate-limit` remembers for `api`',
     bound: '50,000',
     beyond: 'further ones share one budget until there is room',
