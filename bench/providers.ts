@@ -6,10 +6,10 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { kinds } from '../test/support/provider-kinds.ts'
+import type { Backend } from '../test/support/provider-stage.ts'
+import { configurationOf, Stage } from '../test/support/provider-stage.ts'
 import { requestsAnHour } from './providers/calls.ts'
-import { kinds } from './providers/kinds.ts'
-import type { Backend } from './providers/stage.ts'
-import { Stage } from './providers/stage.ts'
 import { machine } from './support/machine.ts'
 import { writeSection } from './support/marked-section.ts'
 import { memoryOf } from './support/memory.ts'
@@ -39,7 +39,7 @@ for (let round = 0; round < rounds; round += 1) {
   for (const kind of chosen) {
     const cost = costs.get(kind.title)
     const stage = new Stage()
-    const backend = await kind.start(stage, few)
+    const backend = await kind.start(stage.test, few)
     if (cost !== undefined) await measure(backend, cost)
     await stage.end()
   }
@@ -47,7 +47,7 @@ for (let round = 0; round < rounds; round += 1) {
 const requests = new Map<string, number>()
 for (const kind of chosen) {
   const stage = new Stage()
-  const backend = await kind.start(stage, many)
+  const backend = await kind.start(stage.test, many)
   const before = { ...process.env }
   Object.assign(process.env, backend.env)
   requests.set(kind.title, await requestsAnHour(backend, configurationOf(backend, many)))
@@ -74,20 +74,6 @@ async function measure(backend: Backend, { ready, atReady, later }: Cost): Promi
   }
   later.push(memoryOf(sidecar.process.pid ?? 0).rss)
   await sidecar.stop()
-}
-
-function configurationOf({ provider, keyOf, field }: Backend, names: readonly string[]): object {
-  const rule = (name: string): object => ({
-    provider: 'backend',
-    key: keyOf(name),
-    required: true,
-    ...(field !== undefined && { field }),
-  })
-  return {
-    api: { listen: '127.0.0.1:0' },
-    providers: { backend: provider },
-    secrets: Object.fromEntries(names.map((name) => [name, rule(name)])),
-  }
 }
 
 function costTable(): string {

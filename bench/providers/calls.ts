@@ -6,9 +6,9 @@ import { Heart } from '../../src/parts/heart.ts'
 import { Sources } from '../../src/parts/sources.ts'
 import { createProvider } from '../../src/providers/registry.ts'
 import type { Provider } from '../../src/secrets/provider.ts'
+import type { Backend } from '../../test/support/provider-stage.ts'
 import { VirtualClock } from '../../test/support/virtual-clock.ts'
 import { Dice } from '../soak/random.ts'
-import type { Backend } from './stage.ts'
 
 const minute = 60_000
 const hour = 60 * minute

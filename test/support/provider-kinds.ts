@@ -1,44 +1,40 @@
 /** Every kind of provider with a backend that is strict, and as fast as loopback is. */
 import { statSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { startBackend } from '../../test/support/backend.ts'
-import { createAuthority } from '../../test/support/certificates.ts'
-import { startFakeAws } from '../../test/support/fake-aws.ts'
-import { clientId, startEntra, tenantId } from '../../test/support/fake-azure-entra.ts'
-import { issuedBy, startVault, vaultResource } from '../../test/support/fake-azure-vault.ts'
-import { startFakeGoogle } from '../../test/support/fake-google.ts'
-import { startKubernetes } from '../../test/support/fake-kubernetes.ts'
-import { connectToken, idFor, startConnect } from '../../test/support/fake-onepassword.ts'
-import { startFakeVault } from '../../test/support/fake-vault.ts'
-import type { Kind, Stage } from './stage.ts'
+import { startBackend } from './backend.ts'
+import { createAuthority } from './certificates.ts'
+import { startFakeAws } from './fake-aws.ts'
+import { clientId, startEntra, tenantId } from './fake-azure-entra.ts'
+import { issuedBy, startVault, vaultResource } from './fake-azure-vault.ts'
+import { startFakeGoogle } from './fake-google.ts'
+import { startKubernetes } from './fake-kubernetes.ts'
+import { connectToken, idFor, startConnect } from './fake-onepassword.ts'
+import { startFakeVault } from './fake-vault.ts'
+import { folderOf } from './process-sidecar.ts'
+import type { Kind } from './provider-stage.ts'
 
-const value = (name: string): string => `value-of-${name}`
-
-async function folderOf(stage: Stage): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'sidekeep-bench-'))
-  stage.defer(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
+/** What each backend holds under a name. */
+export const value = (name: string): string => `CANARY-value-of-${name}`
 
 const http = (title: string, path: string): Kind => ({
   title,
-  async start(stage, names) {
-    const backend = await startBackend(stage.test, { secrets: names.map((name) => [name, value(name)]) })
+  async start(t, names) {
+    const backend = await startBackend(t, { secrets: names.map((name) => [name, value(name)]) })
     return {
       provider: { type: 'http', url: `${backend.origin}${path}` },
       keyOf: (name) => name,
       requests: () => backend.requests.length,
+      stop: () => backend.stop(),
     }
   },
 })
 
 const vault: Kind = {
   title: '`vault`, KV 2',
-  async start(stage, names) {
-    const fake = await startFakeVault(stage.test)
-    const kv = fake.mountKv('kv', 2)
+  async start(t, names) {
+    const fake = await startFakeVault(t)
+    const kv = fake.mountKv('kv/', 2)
     for (const name of names) kv.put(name, { value: value(name) })
     const token = fake.token({ ttl: 0, policy: { '*': ['read', 'list'] } })
     return {
@@ -46,6 +42,7 @@ const vault: Kind = {
       keyOf: (name) => `kv/${name}`,
       field: 'value',
       requests: () => fake.asked.length,
+      stop: () => fake.backend.stop(),
     }
   },
 }
@@ -59,8 +56,8 @@ const awsKeys = {
 
 const aws = (title: string, type: string, more: Record<string, unknown> = {}): Kind => ({
   title,
-  async start(stage, names) {
-    const fake = await startFakeAws(stage.test)
+  async start(t, names) {
+    const fake = await startFakeAws(t)
     for (const name of names) {
       const versions = [{ id: `version-of-${name}`, stages: ['AWSCURRENT'], text: value(name) }]
       fake.secrets.set(name, {
@@ -74,45 +71,48 @@ const aws = (title: string, type: string, more: Record<string, unknown> = {}): K
       keyOf: (name) => (type === 'aws-parameter-store' ? `/app/${name}` : name),
       env: awsKeys,
       requests: () => fake.calls.length,
+      stop: () => fake.backend.stop(),
     }
   },
 })
 
 const kubernetes = (title: string, more: Record<string, unknown>): Kind => ({
   title,
-  async start(stage, names) {
-    const fake = await startKubernetes(stage.test)
+  async start(t, names) {
+    const fake = await startKubernetes(t)
     for (const name of names) fake.store.put('app', name, { value: value(name) }, { app: 'shop' })
     return {
       provider: { type: 'kubernetes', url: fake.url, token: 'CANARY-token', namespace: 'app', ...more },
       keyOf: (name) => `${name}/value`,
       requests: () => fake.seen.length,
+      stop: () => fake.stop(),
     }
   },
 })
 
 const google: Kind = {
   title: '`google-secret-manager`, metadata server',
-  async start(stage, names) {
-    const fake = await startFakeGoogle(stage.test)
+  async start(t, names) {
+    const fake = await startFakeGoogle(t)
     for (const name of names) fake.secrets.add(name, value(name))
     return {
       provider: { type: 'google-secret-manager', endpoint: fake.origin },
       keyOf: (name) => name,
       env: { GCE_METADATA_HOST: fake.host },
       requests: () => fake.requests.length,
+      stop: () => fake.stop(),
     }
   },
 }
 
 const azure: Kind = {
   title: '`azure-key-vault`, client secret',
-  async start(stage, names) {
+  async start(t, names) {
     const authority = createAuthority()
-    const entra = await startEntra(stage.test, authority, { secret: 'CANARY-client-secret' })
-    const fake = await startVault(stage.test, issuedBy(entra))
+    const entra = await startEntra(t, authority, { secret: 'CANARY-client-secret' })
+    const fake = await startVault(t, issuedBy(entra))
     for (const name of names) fake.set(name, value(name))
-    const ca = join(await folderOf(stage), 'ca.pem')
+    const ca = join(folderOf(t), 'ca.pem')
     await writeFile(ca, authority.ca)
     return {
       provider: {
@@ -125,30 +125,32 @@ const azure: Kind = {
       },
       keyOf: (name) => name,
       requests: () => fake.backend.requests.length + entra.backend.requests.length,
+      stop: () => fake.backend.stop(),
     }
   },
 }
 
 const onepassword: Kind = {
   title: '`onepassword-connect`, one item a secret',
-  async start(stage, names) {
+  async start(t, names) {
     const items = names.map((title) => ({
       title,
       fields: [{ id: idFor(`${title} value`), label: 'value', value: value(title) }],
     }))
-    const fake = await startConnect(stage.test, [{ name: 'app', items }])
+    const fake = await startConnect(t, [{ name: 'app', items }])
     return {
       provider: { type: 'onepassword-connect', url: fake.url, token: connectToken },
       keyOf: (name) => `app/${name}/value`,
       requests: () => fake.backend.requests.length,
+      stop: () => fake.backend.stop(),
     }
   },
 }
 
 const exec: Kind = {
   title: '`exec`, all at once (runs)',
-  async start(stage, names) {
-    const folder = await folderOf(stage)
+  async start(t, names) {
+    const folder = folderOf(t)
     const [secrets, runs] = [join(folder, 'secrets.json'), join(folder, 'runs')]
     await writeFile(secrets, JSON.stringify(Object.fromEntries(names.map((name) => [name, value(name)]))))
     await writeFile(runs, '')
@@ -156,6 +158,7 @@ const exec: Kind = {
       provider: { type: 'exec', command: ['/bin/sh', '-c', `echo >> "${runs}"; exec cat "${secrets}"`] },
       keyOf: (name) => name,
       requests: () => statSync(runs).size,
+      stop: () => rm(secrets),
     }
   },
 }
