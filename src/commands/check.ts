@@ -67,7 +67,7 @@ function line(name: string, result: RefreshResult): string {
     case 'unchanged':
       return `ok      ${name}: ${originOf(result.status)}, version ${result.status.version}`
     case 'not-found':
-      return `FAILED  ${name}: missing: its provider does not have it; is the key right?`
+      return `FAILED  ${name}: missing: ${result.said?.message ?? 'its provider does not have it; is the key right?'}`
     case 'failed':
       return `FAILED  ${name}: ${result.error.kind}: ${result.error.message}`
   }

@@ -115,7 +115,8 @@ export class Askers {
     if (match === undefined) return { outcome: 'not-found' }
     const throttled = this.#calls.throttled(match)
     if (throttled !== undefined) return this.#result(name, throttled)
-    return this.#result(name, outcomeOf(await this.#calls.of(name, (one) => this.#rules.find(one)), name))
+    const run = await this.#calls.of(name, (one) => this.#rules.find(one))
+    return this.#result(name, outcomeOf(run, name), run.absence)
   }
 
   /**
@@ -137,12 +138,12 @@ export class Askers {
       if (wants !== undefined && made.length === 0 && ![...names, ...patterns].some(wants)) return
       composed.expect(made)
       const failure = this.#runner.throttled(unit)
-      const run = failure === undefined ? await this.#all(unit) : { secrets: new Map(), failure }
+      const run: RunOutcome = failure === undefined ? await this.#all(unit) : { secrets: new Map(), failure }
       // A list that could not be had says nothing of which secrets a pattern has; the pattern stands for them.
       if (run.failure !== undefined) names.push(...patterns)
       for (const name of [...names, ...run.secrets.keys()]) {
         if (wants !== undefined && !wants(name)) continue
-        results.set(name, this.#result(name, outcomeOf(run, name)))
+        results.set(name, this.#result(name, outcomeOf(run, name), run.absence))
       }
       composed.ended(made, run)
     })
@@ -183,12 +184,14 @@ export class Askers {
     return { kind: 'not-loaded', retryAfterMs: askAgainAfter, reason }
   }
 
-  #result(name: string, outcome: SecretOutcome): RefreshResult {
+  #result(name: string, outcome: SecretOutcome, absence?: ProviderError): RefreshResult {
     const status = this.#cache.status(name)
     if (outcome instanceof ProviderError) {
       return { outcome: 'failed', error: outcome, ...(status === undefined ? {} : { status }) }
     }
-    if (outcome === 'missing' || status === undefined) return { outcome: 'not-found' }
+    if (outcome === 'missing' || status === undefined) {
+      return { outcome: 'not-found', ...(absence === undefined ? {} : { said: absence }) }
+    }
     return { outcome: outcome === 'unchanged' ? 'unchanged' : 'rotated', status }
   }
 }

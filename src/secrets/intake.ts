@@ -48,7 +48,8 @@ export class Intake {
     if (isUnchanged(brought)) return this.#confirm(unit, brought, began, version)
     const secrets = new Map<string, SecretOutcome>()
     this.#give([...unit.matches.values()], brought, began, secrets)
-    return { secrets }
+    const isMissing = brought instanceof ProviderError && brought.kind === 'missing'
+    return isMissing ? { secrets, absence: brought } : { secrets }
   }
 
   /** What is held is current still: of each secret for which that was true when it was asked, and is now. */

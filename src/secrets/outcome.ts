@@ -10,6 +10,8 @@ export interface RunOutcome {
   readonly secrets: ReadonlyMap<string, SecretOutcome>
   /** Why the call as a whole brought nothing, for whichever secret. */
   readonly failure?: ProviderError
+  /** What the provider said where it does not have the key that was asked for. */
+  readonly absence?: ProviderError
   /** When the provider was called, on the monotonic clock; undefined where it was not. */
   readonly calledAt?: number | undefined
 }

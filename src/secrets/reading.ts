@@ -69,8 +69,8 @@ export interface SecretStatus {
 /** How a forced refresh of one secret ended. */
 export type RefreshResult =
   | { readonly outcome: 'rotated' | 'unchanged'; readonly status: SecretStatus }
-  /** No rule names it, or the provider said that it is missing. */
-  | { readonly outcome: 'not-found' }
+  /** No rule names it, or the provider said that it is missing: `said`, where it was asked for this one. */
+  | { readonly outcome: 'not-found'; readonly said?: ProviderError }
   /** The fetch failed; what was held is still held. `status` is absent where nothing is known of the secret. */
   | { readonly outcome: 'failed'; readonly error: ProviderError; readonly status?: SecretStatus }
 

@@ -137,6 +137,7 @@ t.test('--connect fetches once and tells of each secret how that went, never a v
       locked: { provider: 'denied' },
       unreachable: { provider: 'down' },
       'asked/*': { provider: 'per-key' },
+      mistaken: { provider: 'per-key', key: 'nowhere' },
     },
   })
   const { code, stdout, stderr } = await run(t, ['check', '--connect', '--config', file], {
@@ -145,16 +146,17 @@ t.test('--connect fetches once and tells of each secret how that went, never a v
   canaryGuard(t).noLeak('the report', `${stdout}\n${stderr}`)
   t.match({ code, stderr }, { code: 1, stderr: '' })
   const [first, ...lines] = stdout.trimEnd().split('\n')
-  t.match(first, 'the configuration is valid (4 providers, 6 rules)')
+  t.match(first, 'the configuration is valid (4 providers, 7 rules)')
   t.match(lines.sort(), [
     /^-- {6}asked\/\*: a pattern; its provider lists none of its secrets, or cannot list$/,
     /^FAILED {2}absent: missing: its provider does not have it; is the key right\?$/,
     /^FAILED {2}locked: denied: /,
+    /^FAILED {2}mistaken: missing: .*provider "per-key".* no secret with the key "nowhere"/,
     /^FAILED {2}unreachable: unavailable: .*refused/i,
     'ok      db-password: from good, version 7',
     'ok      shared/note: from good, version 1',
   ])
-  t.equal(lines.length, 6)
+  t.equal(lines.length, 7)
 })
 
 t.test('--connect ends with 0 where every secret came', async (t) => {
