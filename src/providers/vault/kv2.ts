@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Clock, Fetched, ProviderError, Unchanged } from '../../secrets/provider.ts'
 import { isJsonObject, jsonNumber } from '../shared/json.ts'
 import type { Authorized, Granted } from './authorized.ts'
@@ -17,38 +18,10 @@ export interface Versioned {
   readonly held: string | undefined
 }
 
-/** Of more secrets than this the oldest are forgotten, which costs reading them once. */
-const mostSeen = 100_000
-
-/**
- * When the version of each secret was made that was read last. The numbers alone do not tell: a secret that is removed
- * with its metadata and written anew begins at 1 again.
- */
-class Seen {
-  readonly #createdTimes = new Map<string, string>()
-
-  note(secret: Versioned, createdTime: string): void {
-    const name = nameOf(secret)
-    this.#createdTimes.delete(name)
-    this.#createdTimes.set(name, createdTime)
-    const [oldest] = this.#createdTimes.keys()
-    if (oldest !== undefined && this.#createdTimes.size > mostSeen) this.#createdTimes.delete(oldest)
-  }
-
-  createdTime(secret: Versioned): string | undefined {
-    return this.#createdTimes.get(nameOf(secret))
-  }
-}
-
-function nameOf({ mount, path, version }: Versioned): string {
-  return `${mount.path}${path}?${version ?? ''}`
-}
-
 /** Secrets with versions: https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2 */
 export class Kv2 {
   readonly #authorized: Authorized
   readonly #clock: Clock
-  readonly #seen = new Seen()
 
   constructor(authorized: Authorized, clock: Clock) {
     this.#authorized = authorized
@@ -58,23 +31,19 @@ export class Kv2 {
   /** Rejects with a ProviderError; with `undefined` in place of one where there is no such path in the mount. */
   async fetch(secret: Versioned, signal: AbortSignal): Promise<Fetched | Unchanged | undefined> {
     const asked = await this.#askMetadata(secret, signal)
-    if (asked !== undefined && isCurrent(asked.reply, secret, this.#seen.createdTime(secret)))
-      return { unchanged: true }
+    if (asked !== undefined && isCurrent(asked.reply, secret)) return { unchanged: true }
     const data = await this.#read(secret, signal)
     // Had the token been dead, the data had been denied too, or had been got with another one.
     if (asked?.reply.status === 403 && asked.token === data.token) {
       secret.mount.metadataDenied(this.#clock.now())
     }
-    const fetched = fetchedOf(data.reply, secret)
-    const createdTime = metadataOf(data.reply)?.created_time
-    if (fetched !== undefined && typeof createdTime === 'string') this.#seen.note(secret, createdTime)
-    return fetched
+    return fetchedOf(data.reply, secret)
   }
 
   /** The metadata, where it can save reading the value; also where it was denied, since that is another right. */
   async #askMetadata(secret: Versioned, signal: AbortSignal): Promise<Granted | undefined> {
     const { mount, path, held } = secret
-    if (held === undefined || this.#seen.createdTime(secret) === undefined) return undefined
+    if (held === undefined) return undefined
     if (!mount.mayReadMetadata(this.#clock.now())) return undefined
     const asked = { path: `${mount.path}metadata/${path}`, capabilities: ['read'] }
     const granted = await this.#authorized.tryOnce(asked, signal)
@@ -93,14 +62,23 @@ export class Kv2 {
 }
 
 /** A version stays the current one when it is deleted, and one that is to be deleted may be by now: that is read. */
-function isCurrent(reply: Reply, { version, held }: Versioned, createdTime: string | undefined): boolean {
+function isCurrent(reply: Reply, { version, held }: Versioned): boolean {
   const data = reply.envelope?.data
-  if (reply.status !== 200 || data === undefined || held === undefined) return false
+  if (reply.status !== 200 || data === undefined) return false
   const current = version ?? numberOf(data.current_version)
-  if (current !== held || !isJsonObject(data.versions) || !Object.hasOwn(data.versions, current)) return false
+  if (current === undefined || !isJsonObject(data.versions) || !Object.hasOwn(data.versions, current))
+    return false
   const entry = data.versions[current]
-  if (!isJsonObject(entry) || entry.created_time !== createdTime) return false
+  if (!isJsonObject(entry) || nameOf(current, entry.created_time) !== held) return false
   return entry.deletion_time === '' && entry.destroyed === false
+}
+
+/**
+ * What a version is called here: its number, and a mark of when it was made. The number alone does not tell, since a
+ * secret that is removed with its metadata and written anew begins at 1 again.
+ */
+function nameOf(number: string, createdTime: unknown): string {
+  return `${number}-${hash('sha256', String(createdTime), 'hex').slice(0, 8)}`
 }
 
 function fetchedOf(reply: Reply, secret: Versioned): Fetched | undefined {
@@ -120,7 +98,7 @@ function fetchedOf(reply: Reply, secret: Versioned): Fetched | undefined {
   if (secret.version !== undefined && secret.version !== version) {
     throw unavailable(place, 'malformed', 'the answer brings another version than the one asked for.')
   }
-  return { value: secretOf(data, place), version }
+  return { value: secretOf(data, place), version: nameOf(version, metadata?.created_time) }
 }
 
 function metadataOf({ envelope }: Reply): Record<string, unknown> | undefined {

@@ -122,7 +122,7 @@ t.test('a standby sends on to the leader, with method, body and token', async (t
     },
   }
   const redirectHosts = [`127.0.0.1:${leader.backend.port}`]
-  t.equal((await value(vaultProvider(t, standby.url, { auth, redirectHosts }), 'kv/app')).version, '1')
+  t.match((await value(vaultProvider(t, standby.url, { auth, redirectHosts }), 'kv/app')).version, /^1-/)
   t.strictSame(leader.asked[0], 'POST auth/approle/login')
 })
 
