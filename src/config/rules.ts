@@ -1,11 +1,25 @@
 import type { Rule } from '../secrets/rules.ts'
 import { Rules } from '../secrets/rules.ts'
 import { parseTemplate } from '../secrets/template/parse.ts'
-import type { Config, SecretConfig } from './schema.ts'
+import type { Config, ProviderConfig, SecretConfig } from './schema.ts'
+
+/** What means more in a key than a part of a name, by kind of provider: `Rule.reserved`. */
+const reserved: Partial<Record<ProviderConfig['type'], RegExp>> = {
+  vault: /\?/,
+  'aws-secrets-manager': /\?|^arn:/,
+  'aws-parameter-store': /:/,
+  'google-secret-manager': /\//,
+  'azure-key-vault': /\//,
+}
 
 /** The rules of a configuration, as the heart knows them. */
-export function rulesOf(config: Pick<Config, 'secrets'>): Rules {
-  return new Rules(Object.entries(config.secrets).map(([name, secret]) => ruleOf(name, secret)))
+export function rulesOf({ secrets, providers }: Pick<Config, 'secrets' | 'providers'>): Rules {
+  return new Rules(
+    Object.entries(secrets).map(([name, secret]) => {
+      const type = providers[secret.provider ?? '']?.type
+      return { ...ruleOf(name, secret), reserved: type === undefined ? undefined : reserved[type] }
+    }),
+  )
 }
 
 function ruleOf(name: string, { template, refresh, maxStale, required, ...secret }: SecretConfig): Rule {

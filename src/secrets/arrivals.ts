@@ -6,6 +6,7 @@ import type { Began } from './intake.ts'
 import { Intake } from './intake.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome } from './outcome.ts'
+import { firstError } from './outcome.ts'
 import type { Lease } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Rules } from './rules.ts'
@@ -65,7 +66,12 @@ export class Arrivals {
     }
     const brought = await source.fetch(key, { ...ask, held })
     if (brought instanceof Baseless) unit.isDoubted = true
-    const take = this.#surely(unit, (began) => this.#intake.takeKey(unit, brought, began, offered))
+    const take = this.#surely(unit, (began) => {
+      const outcome = this.#intake.takeKey(unit, brought, began, offered)
+      // The backend has moved on from what is held: it may confirm nothing until what it has can be taken in.
+      if ('value' in brought && firstError(outcome) !== undefined) unit.isDoubted = true
+      return outcome
+    })
     return { take, drop: () => discard(brought) }
   }
 

@@ -7,6 +7,11 @@ export interface Rule {
   readonly provider: string
   /** The provider's key; in a pattern's key `*` stands for what `*` stands for in the name. */
   readonly key: string
+  /**
+   * What `*` does not stand for, whoever asks: to the provider it would not be part of the secret's name, but pick another
+   * version, account or project than the pattern covers.
+   */
+  readonly reserved?: RegExp | undefined
   /** The field of a JSON value that is the secret. */
   readonly field?: string | undefined
   /** Where it is fetched in turn while the places before are unavailable. Only of a declared secret. */
@@ -78,7 +83,8 @@ export class Rules {
     if (!isSecretName(name)) return undefined
     for (const rule of this.#patterns) {
       const middle = starOf(rule.name, name)
-      if (middle !== undefined) return { rule, name, key: rule.key.replace('*', () => middle) }
+      if (middle !== undefined && !isReserved(rule, middle))
+        return { rule, name, key: rule.key.replace('*', () => middle) }
     }
     return undefined
   }
@@ -88,7 +94,7 @@ export class Rules {
     for (const rule of this.#patterns) {
       if (rule.provider !== provider) continue
       const middle = starOf(rule.key, key)
-      if (middle === undefined) continue
+      if (middle === undefined || isReserved(rule, middle)) continue
       const name = rule.name.replace('*', () => middle)
       if (this.find(name)?.rule === rule) yield { rule, name, key }
     }
@@ -110,6 +116,10 @@ function withRequiredParts(rules: readonly Rule[]): readonly Rule[] {
   return required.size === 0
     ? rules
     : rules.map((rule) => (required.has(rule.name) ? { ...rule, required: true } : rule))
+}
+
+function isReserved({ reserved }: Rule, middle: string): boolean {
+  return reserved?.test(middle) === true
 }
 
 /** What `*` stands for where `text` matches the pattern; at least one character. */

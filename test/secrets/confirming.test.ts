@@ -132,6 +132,27 @@ t.test('where one of the secrets of a key lacks a value, the key is fetched in f
   t.match([see('f'), see('nope')], [/CANARY-1/, 'not-loaded'])
 })
 
+t.test('a value that could not be taken in is not confirmed in place of the one before', async (t) => {
+  const { clock, refresher, see, truth, backend, say, offered } = start(t, [ruleOf('f', { field: 'f' })], {
+    text: json('CANARY-1'),
+  })
+  await clock.advance(minute)
+  // Removed and written anew: the version is the same, and the field is gone. It is read in full once.
+  truth.text = '{}'
+  backend.answer = () => fetched('{}', { version: 'v1' })
+  await refresher.refresh('f')
+  backend.answer = say
+  backend.calls.length = 0
+  await clock.advance(5 * minute)
+  t.ok(offered().length > 3 && offered().every((held) => held === undefined))
+  t.match(see('f'), /^stale CANARY-1$/, 'it does not become fresh by itself')
+  truth.text = json('CANARY-2')
+  await clock.advance(5 * minute)
+  t.equal(see('f'), 'fresh CANARY-2')
+  await clock.advance(2 * minute)
+  t.equal(offered().at(-1), 'v1')
+})
+
 t.test('where two secrets of a key hold different versions, the key is fetched in full', async (t) => {
   const rules = [ruleOf('f', { key: 'k', field: 'f' }), ruleOf('g', { key: 'k', field: 'g' })]
   const { clock, backend, say, see, truth, offered } = start(t, rules, { text: json('CANARY-1') })

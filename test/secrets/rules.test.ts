@@ -184,3 +184,12 @@ t.test('no name makes matching slow: the work grows with the length alone', (t) 
   t.ok(user < 2_000_000, `${user} µs of CPU time for 1,100 names over 100 patterns`)
   t.end()
 })
+
+t.test('what would pick another version or place at the provider is covered by no pattern', async (t) => {
+  const pattern = { ...ruleOf('shared/*', { key: 'kv/shared/*' }), reserved: /\?/ }
+  const rules = new Rules([pattern, ruleOf('old', { key: 'kv/shared/db?version=1' })])
+  t.equal(rules.find('shared/db')?.key, 'kv/shared/db')
+  t.equal(rules.find('shared/db?version=1'), undefined)
+  t.same([...rules.discover(pattern.provider, 'kv/shared/db?version=1')], [])
+  t.equal(rules.find('old')?.key, 'kv/shared/db?version=1', 'who declares it may have it')
+})
