@@ -1,10 +1,10 @@
 import type { Gathering } from './gathering.ts'
-import type { KeyFeedOptions } from './key-feed.ts'
+import type { FeedTally, KeyFeedOptions } from './key-feed.ts'
 import { KeyFeed } from './key-feed.ts'
 import type { Match, Rules } from './rules.ts'
 import type { UnitSource } from './unit-source.ts'
 
-export interface KeyListsOptions extends Omit<KeyFeedOptions, 'source' | 'find' | 'underWay'> {
+export interface KeyListsOptions extends Omit<KeyFeedOptions, 'source' | 'find' | 'tally' | 'ended'> {
   readonly rules: Rules
 }
 
@@ -20,7 +20,8 @@ export class KeyLists {
   }
 
   listed(source: UnitSource, keys: Iterable<string>): void {
-    this.#feedOf(source).listed(this.#matches(source, keys))
+    const mayRequire = this.#rules.patternsOf(source.name).some(({ required }) => required)
+    this.#feedOf(source).listed(this.#matches(source, keys), mayRequire)
   }
 
   /** The backend says that a key has changed. */
@@ -52,6 +53,8 @@ export class KeyLists {
         this.#feeds.delete(source)
       }
     }
+    // Only now is known what each of them takes of the room that they share.
+    for (const feed of this.#feeds.values()) feed.run()
   }
 
   stop(): void {
@@ -69,15 +72,24 @@ export class KeyLists {
       ...this.#options,
       source,
       find: (name) => this.#rules.find(name),
-      underWay: () => this.#underWay(),
+      tally: () => this.#tally(),
+      ended: (ended) => this.#wakeOthers(ended),
     })
     this.#feeds.set(source, feed)
     return feed
   }
 
-  #underWay(): number {
-    let count = 0
-    for (const feed of this.#feeds.values()) count += feed.underWay
-    return count
+  #wakeOthers(ended: KeyFeed): void {
+    for (const feed of this.#feeds.values()) if (feed !== ended) feed.wake()
+  }
+
+  #tally(): FeedTally {
+    const all = { underWay: 0, requiredUnderWay: 0, requiredWaiting: 0 }
+    for (const { tally } of this.#feeds.values()) {
+      all.underWay += tally.underWay
+      all.requiredUnderWay += tally.requiredUnderWay
+      all.requiredWaiting += tally.requiredWaiting
+    }
+    return all
   }
 }
