@@ -29,6 +29,10 @@ export class FeedQueue {
     queue.set(match.name, { match, from })
   }
 
+  has(name: string): boolean {
+    return this.#required.has(name) || this.#others.has(name)
+  }
+
   delete(name: string): void {
     this.#required.delete(name)
     this.#others.delete(name)

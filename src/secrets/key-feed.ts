@@ -92,34 +92,14 @@ export class KeyFeed implements Job {
     }
   }
 
-  /**
-   * A list came: what it names and is not held is fetched, what is required before the rest.
-   *
-   * @param mayRequire whether any of them may be required
-   */
-  listed(matches: Iterable<Match>, mayRequire: boolean): void {
+  /** A list came: what it names and is not held is fetched, what is `required` before the `others`. */
+  listed(required: Iterable<Match>, others: Iterable<Match>): void {
     const { cache, source } = this.#options
-    const required = new Map<string, Match>()
-    const others = new Map<string, Match>()
-    // What is under way may be missing after all: whether there is room beside it is found out when it has ended.
-    const room = cache.roomFor(0)
-    const requiredRoom = mayRequire ? this.#requiredRoom() : 0
     this.#hasMore = false
-    for (const match of matches) {
-      if (!this.#isNew(match.name)) continue
-      const [names, most] = match.rule.required ? [required, requiredRoom] : [others, room]
-      if (this.#evicted.has(match.name)) this.#hasMore = true
-      else if (names.size < most) names.set(match.name, match)
-      else if (!names.has(match.name)) this.#hasMore = true
-      // No further: a list may have ten times more than there is room for.
-      if (this.#hasMore && required.size >= requiredRoom && (mayRequire || others.size >= room)) break
-    }
     this.#waiting.clear()
-    for (const match of required.values()) this.#waiting.add(match)
-    for (const match of others.values()) {
-      if (this.#waiting.size < room) this.#waiting.add(match)
-      else this.#hasMore = true
-    }
+    // What is under way may be missing after all: whether there is room beside it is found out when it has ended.
+    this.#take(required, () => this.#requiredRoom())
+    this.#take(others, () => cache.roomFor(0))
     cache.listings.listed(source.name, this.#required())
     this.#feed()
   }
@@ -184,6 +164,21 @@ export class KeyFeed implements Job {
   /** As the schedule calls it when a pause is over. */
   run(): void {
     this.#feed()
+  }
+
+  /** No further than there is room for: a list may have ten times more. */
+  #take(matches: Iterable<Match>, roomFor: () => number): void {
+    let room: number | undefined
+    for (const match of matches) {
+      if (!this.#isNew(match.name) || this.#waiting.has(match.name)) continue
+      room ??= roomFor()
+      if (this.#evicted.has(match.name)) this.#hasMore = true
+      else if (this.#waiting.size < room) this.#waiting.add(match)
+      else {
+        this.#hasMore = true
+        return
+      }
+    }
   }
 
   #isNew(name: string): boolean {

@@ -1,7 +1,7 @@
 import type { Gathering } from './gathering.ts'
 import type { FeedTally, KeyFeedOptions } from './key-feed.ts'
 import { KeyFeed } from './key-feed.ts'
-import type { Match, Rules } from './rules.ts'
+import type { Match, Rule, Rules } from './rules.ts'
 import type { UnitSource } from './unit-source.ts'
 
 export interface KeyListsOptions extends Omit<KeyFeedOptions, 'source' | 'find' | 'tally' | 'ended'> {
@@ -19,9 +19,8 @@ export class KeyLists {
     this.#rules = options.rules
   }
 
-  listed(source: UnitSource, keys: Iterable<string>): void {
-    const mayRequire = this.#rules.patternsOf(source.name).some(({ required }) => required)
-    this.#feedOf(source).listed(this.#matches(source, keys), mayRequire)
+  listed(source: UnitSource, keys: readonly string[]): void {
+    this.#feedOf(source).listed(this.#matches(source, keys, true), this.#matches(source, keys, false))
   }
 
   /** The backend says that a key has changed. */
@@ -61,8 +60,11 @@ export class KeyLists {
     for (const feed of this.#feeds.values()) feed.stop()
   }
 
-  *#matches(source: UnitSource, keys: Iterable<string>): Generator<Match> {
-    for (const key of keys) yield* this.#rules.discover(source.name, key)
+  /** Walked by who wants to know: of a hundred thousand keys mostly a few. */
+  *#matches(source: UnitSource, keys: readonly string[], required: boolean): Generator<Match> {
+    const isWanted = (rule: Rule): boolean => rule.required === required
+    if (!this.#rules.patternsOf(source.name).some(isWanted)) return
+    for (const key of keys) yield* this.#rules.discover(source.name, key, isWanted)
   }
 
   #feedOf(source: UnitSource): KeyFeed {
