@@ -98,6 +98,8 @@ export class Arrivals {
     const take = this.#surely(unit, (began) => {
       const secrets = new Map<string, 'unchanged'>()
       for (const match of unit.matches.values()) {
+        // One that came to this key meanwhile holds nothing that was renewed.
+        if (this.#cache.entry(match.name)?.held === undefined) continue
         this.#cache.renewed(match, renewed, began)
         secrets.set(match.name, 'unchanged')
       }

@@ -154,6 +154,20 @@ export class SecretCache {
     return this.#discovered.roomFor(expected)
   }
 
+  /** How many required pattern secrets could be held beside those that are, if all others made room for them. */
+  requiredRoom(): number {
+    return this.#discovered.requiredRoom()
+  }
+
+  /**
+   * Drops the pattern secret that nobody read for longest of those that are not required.
+   *
+   * @returns false where there is none
+   */
+  giveWay(): boolean {
+    return this.#discovered.giveWay()
+  }
+
   /**
    * Whether every required secret was loaded once, and every list of a required pattern; of one that names keys only, what
    * it named. Cheap: asked after each call.

@@ -60,10 +60,36 @@ export class Discovered {
    * @param expected how many are about to come
    */
   roomFor(expected: number): number {
-    const { size, bytes } = this
+    return Math.max(0, this.#roomBeside(this.size, this.bytes) - expected)
+  }
+
+  /** As `roomFor`, if all that are not required made room. Looks at all that is held. */
+  requiredRoom(): number {
+    let size = 0
+    let bytes = 0
+    for (const entry of this.values()) {
+      if (!entry.match.rule.required) continue
+      size += 1
+      bytes += sizeOf(entry)
+    }
+    return Math.max(0, this.#roomBeside(size, bytes))
+  }
+
+  #roomBeside(size: number, bytes: number): number {
     const average = size === 0 ? entryOverhead : bytes / size
     const byBytes = Math.floor((bytesShare * this.#maxBytes - bytes) / average)
-    return Math.max(0, Math.min(this.#maxEntries - size, byBytes) - expected)
+    return Math.min(this.#maxEntries - size, byBytes)
+  }
+
+  /** Evicts the least recently used of those that are not required. @returns false where there is none */
+  giveWay(): boolean {
+    for (const entry of this.values()) {
+      if (entry.match.rule.required) continue
+      this.delete(entry.match.name)
+      this.#evicted(entry)
+      return true
+    }
+    return false
   }
 
   put(entry: Entry): void {

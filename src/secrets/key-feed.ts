@@ -1,6 +1,8 @@
 import { backoffCap, backoffDelay } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
+import type { Queued } from './feed-queue.ts'
+import { FeedQueue } from './feed-queue.ts'
 import { Gathering } from './gathering.ts'
 import { callPause } from './last-calls.ts'
 import type { SecretsObserver } from './observer.ts'
@@ -36,8 +38,20 @@ export interface KeyFeedOptions {
   readonly runner: Runner
   /** Which rule names a secret now. */
   readonly find: (name: string) => Match | undefined
-  /** How many of all feeds are being asked for: each takes a place in the cache soon. */
-  readonly underWay: () => number
+  /** How all feeds stand: they share the room that there is. */
+  readonly tally: () => FeedTally
+  /** One that was asked for has ended: there may be room for others now, or none is left to wait for. */
+  readonly ended: (feed: KeyFeed) => void
+}
+
+/** Of one feed, or of all. */
+export interface FeedTally {
+  /** How many are being asked for: each takes a place in the cache soon. */
+  readonly underWay: number
+  /** Those of them that are required. */
+  readonly requiredUnderWay: number
+  /** How many are required and have yet to be asked for: their places are no others'. */
+  readonly requiredWaiting: number
 }
 
 /**
@@ -49,7 +63,7 @@ export class KeyFeed implements Job {
   plannedFor: number | undefined
   slot = -1
   readonly #options: KeyFeedOptions
-  #waiting = new Map<string, Match>()
+  readonly #waiting = new FeedQueue()
   readonly #asked = new Set<string>()
   readonly #evicted = new Set<string>()
   /** Until when each is left alone, on the monotonic clock. */
@@ -70,43 +84,36 @@ export class KeyFeed implements Job {
     this.#options = options
   }
 
-  /** How many are being asked for. */
-  get underWay(): number {
-    return this.#asked.size
+  get tally(): FeedTally {
+    return {
+      underWay: this.#asked.size,
+      requiredUnderWay: this.#requiredOf(this.#asked).length,
+      requiredWaiting: this.#waiting.required,
+    }
   }
 
-  /** A list came: what it names and is not held is fetched, what is required before the rest. */
-  listed(matches: Iterable<Match>): void {
-    const { cache, clock, source } = this.#options
-    const required: [string, Match][] = []
-    const others: [string, Match][] = []
-    const room = cache.roomFor(this.#options.underWay())
+  /** A list came: what it names and is not held is fetched, what is `required` before the `others`. */
+  listed(required: Iterable<Match>, others: Iterable<Match>): void {
+    const { cache, source } = this.#options
     this.#hasMore = false
-    for (const match of matches) {
-      const { name, rule } = match
-      if (cache.entry(name) !== undefined || this.#asked.has(name)) continue
-      if (clock.now() < (this.#leftAlone.get(name) ?? 0)) continue
-      // No further: a list may have ten times more than there is room for.
-      if (required.length + others.length >= room) {
-        this.#hasMore = true
-        break
-      }
-      if (this.#evicted.has(name)) this.#hasMore = true
-      else (rule.required ? required : others).push([name, match])
-    }
-    this.#waiting = new Map([...required, ...others])
+    this.#waiting.clear()
+    // What is under way may be missing after all: whether there is room beside it is found out when it has ended.
+    this.#take(required, () => this.#requiredRoom())
+    this.#take(others, () => cache.roomFor(0))
     cache.listings.listed(source.name, this.#required())
     this.#feed()
   }
 
   /** The backend says that something changed which is not held. One that failed or was missing just now has its time. */
   noticed(matches: Iterable<Match>): void {
-    const { cache, underWay } = this.#options
+    const { cache, tally } = this.#options
     for (const match of matches) {
-      const { name } = match
+      const { name, rule } = match
       if (this.#asked.has(name) || this.#evicted.has(name) || cache.read(name).kind !== 'undiscovered')
         continue
-      if (this.#waiting.size < cache.roomFor(underWay())) this.#waiting.set(name, match)
+      const hasRoom = this.#waiting.size < cache.roomFor(tally().underWay)
+      if (hasRoom || (rule.required && this.#waiting.required < this.#requiredRoom()))
+        this.#waiting.add(match)
     }
     this.#feed()
   }
@@ -117,15 +124,14 @@ export class KeyFeed implements Job {
     forgetOldest(this.#evicted)
   }
 
-  /** Other rules hold, and maybe other bounds: what waits goes by them. */
+  /** Other rules hold, and maybe other bounds: what waits goes by them. It goes on when it is `run`. */
   apply(): void {
-    const waiting = [...this.#waiting.keys()]
+    const waiting = [...this.#waiting.names()]
     this.#waiting.clear()
     this.#evicted.clear()
     this.#leftAlone.clear()
     for (const name of waiting) this.#wait(name)
     this.#owe()
-    this.#feed()
   }
 
   /** Takes part in what comes from now on. */
@@ -150,52 +156,108 @@ export class KeyFeed implements Job {
     if (this.#asked.size === 0) this.#rest()
   }
 
+  /** There may be room for what waits, or no hope of any. */
+  wake(): void {
+    if (this.#waiting.size > 0) this.#feed()
+  }
+
   /** As the schedule calls it when a pause is over. */
   run(): void {
     this.#feed()
   }
 
+  /** No further than there is room for: a list may have ten times more. */
+  #take(matches: Iterable<Match>, roomFor: () => number): void {
+    let room: number | undefined
+    for (const match of matches) {
+      if (!this.#isNew(match.name) || this.#waiting.has(match.name)) continue
+      room ??= roomFor()
+      if (this.#evicted.has(match.name)) this.#hasMore = true
+      else if (this.#waiting.size < room) this.#waiting.add(match)
+      else {
+        this.#hasMore = true
+        return
+      }
+    }
+  }
+
+  #isNew(name: string): boolean {
+    const { cache, clock } = this.#options
+    if (cache.entry(name) !== undefined || this.#asked.has(name)) return false
+    return clock.now() >= (this.#leftAlone.get(name) ?? 0)
+  }
+
   #feed(): void {
-    const { cache, clock, schedule, source, underWay } = this.#options
+    const { cache, clock, schedule, source } = this.#options
     if (this.#isOver) return
     const now = clock.now()
     const isPaused = now < this.#pausedUntil
     let heldUpUntil = Number.POSITIVE_INFINITY
-    for (const [name, match] of isPaused ? [] : this.#waiting) {
-      const readyAt = this.#readyAt(match)
+    for (const queued of isPaused ? [] : this.#waiting) {
+      const { match } = queued
+      const readyAt = this.#readyAt(queued)
       // A reader asked for it meanwhile.
-      if (cache.entry(name) !== undefined) {
-        this.#waiting.delete(name)
-        this.#settle(name, 'loaded')
+      if (cache.entry(match.name) !== undefined) {
+        this.#waiting.delete(match.name)
+        this.#settle(match.name, 'loaded')
       } else if (readyAt > now) {
         heldUpUntil = Math.min(heldUpUntil, readyAt)
-      } else if (cache.roomFor(underWay()) === 0) {
-        // Those that are under way may be missing after all.
-        if (this.#asked.size > 0) return
-        this.#hasMore = true
-        this.#waiting.clear()
-        this.#owe()
-      } else if (this.#asked.size < source.feedWidth) {
-        this.#waiting.delete(name)
-        this.#asked.add(name)
+      } else if (this.#asked.size >= source.feedWidth) {
+        return
+      } else if (this.#findRoom(match)) {
+        this.#waiting.delete(match.name)
+        this.#asked.add(match.name)
         void this.#ask(match)
-      } else return
+      } else if (this.#mayFindRoom(match)) {
+        if (Number.isFinite(heldUpUntil)) schedule.plan(this, heldUpUntil)
+        return
+      } else {
+        this.#hasMore = true
+        if (match.rule.required) this.#waiting.clear()
+        else this.#waiting.clearOthers()
+        this.#owe()
+      }
     }
     if (Number.isFinite(heldUpUntil)) schedule.plan(this, heldUpUntil)
     else if (this.#asked.size === 0) this.#rest()
   }
 
+  /**
+   * Whether there is a place for it. What is required leaves others theirs only once the sidecar is ready: until then it
+   * takes that of the one that is not required and nobody read for longest.
+   */
+  #findRoom({ rule }: Match): boolean {
+    const { cache, tally } = this.#options
+    const { underWay, requiredUnderWay, requiredWaiting } = tally()
+    if (!rule.required) return cache.roomFor(underWay + requiredWaiting) > 0
+    while (cache.roomFor(requiredUnderWay) === 0) if (cache.loadedRequired || !cache.giveWay()) return false
+    return true
+  }
+
+  /** Whether what takes its place now may be missing after all: whichever feed asks for that wakes this one. */
+  #mayFindRoom({ rule }: Match): boolean {
+    const { underWay, requiredUnderWay } = this.#options.tally()
+    return (rule.required ? requiredUnderWay : underWay) > 0
+  }
+
+  /** How many that are required there may be room for. */
+  #requiredRoom(): number {
+    const { cache } = this.#options
+    const room = cache.roomFor(0)
+    return cache.loadedRequired ? room : Math.max(room, cache.requiredRoom())
+  }
+
   /** Its key may stand for another secret too, and have been asked for just now: then it is given a moment. */
-  #readyAt(match: Match): number {
+  #readyAt({ match, from }: Queued): number {
     const { units } = this.#options
     const unit = units.find(units.placeOf(match))
-    if (unit?.endedAt === undefined || unit.current !== undefined) return Number.NEGATIVE_INFINITY
-    return unit.endedAt + callPause
+    if (unit?.endedAt === undefined || unit.current !== undefined) return from
+    return Math.max(from, unit.endedAt + callPause)
   }
 
   async #ask(match: Match): Promise<void> {
     const { name, rule } = match
-    const { cache, runner, units } = this.#options
+    const { cache, ended, runner, units } = this.#options
     const unit = units.for(match)
     const urgency = rule.required && !cache.loadedRequired ? 'required' : 'routine'
     const outcome = await runner.run(unit, { urgency, patienceMs }).ended
@@ -203,12 +265,18 @@ export class KeyFeed implements Job {
     this.#heed(name, outcome)
     if (this.#isOver && this.#asked.size === 0) this.#rest()
     this.#feed()
+    ended(this)
   }
 
   #heed(name: string, { secrets, failure }: RunOutcome): void {
     const said = secrets.get(name) ?? failure
     if (said !== undefined) for (const { secrets: gathered } of this.#gatherings) gathered.set(name, said)
-    if (said === undefined || (said instanceof ProviderError && !speaksOfOne(said))) {
+    if (said === undefined) {
+      // Whoever asked for its key at the same time wanted something else of it, as a lease renewed.
+      this.#wait(name, this.#options.clock.now() + callPause)
+      return
+    }
+    if (said instanceof ProviderError && !speaksOfOne(said)) {
       this.#wait(name)
       this.#pause(said)
       return
@@ -219,13 +287,13 @@ export class KeyFeed implements Job {
     this.#settle(name, said)
   }
 
-  /** Nothing came of it that would last: it is asked for again, behind the others. */
-  #wait(name: string): void {
+  /** Nothing came of it that would last: it is asked for again, behind the others of its kind. */
+  #wait(name: string, from?: number): void {
     const { cache, find, source, units } = this.#options
     const match = this.#isOver ? undefined : find(name)
     const place = match === undefined ? undefined : units.placeOf(match)
     if (match === undefined || place?.source !== source || cache.entry(name) !== undefined) this.#settle(name)
-    else this.#waiting.set(name, match)
+    else this.#waiting.add(match, from)
   }
 
   #settle(name: string, said?: SecretOutcome): void {
@@ -241,14 +309,14 @@ export class KeyFeed implements Job {
     forgetOldest(this.#leftAlone)
   }
 
-  #pause(error: ProviderError | undefined): void {
+  #pause(error: ProviderError): void {
     const { cache, clock, random, schedule } = this.#options
     if (this.#isOver) return
     const now = clock.now()
     // Those that were under way at the same time failed for the same reason.
     if (now >= this.#pausedUntil) this.#failures += 1
-    const cap = backoffCap(Number.POSITIVE_INFINITY, !cache.loadedRequired, error?.kind)
-    const delay = backoffDelay(this.#failures, cap, error?.retryAfterMs, random)
+    const cap = backoffCap(Number.POSITIVE_INFINITY, !cache.loadedRequired, error.kind)
+    const delay = backoffDelay(this.#failures, cap, error.retryAfterMs, random)
     this.#pausedFor = error
     this.#pausedUntil = Math.max(this.#pausedUntil, now + delay + random() * returnSpread)
     schedule.plan(this, this.#pausedUntil)
@@ -261,14 +329,18 @@ export class KeyFeed implements Job {
   }
 
   #required(): string[] {
+    return [...this.#waiting.requiredNames(), ...this.#requiredOf(this.#asked)]
+  }
+
+  #requiredOf(names: Iterable<string>): string[] {
     const { find } = this.#options
-    return [...this.#waiting.keys(), ...this.#asked].filter((name) => find(name)?.rule.required === true)
+    return [...names].filter((name) => find(name)?.rule.required === true)
   }
 
   #endGatherings(): void {
     for (const gathering of this.#gatherings) {
       if (!gathering.isListed) continue
-      for (const name of this.#waiting.keys()) {
+      for (const name of this.#waiting.names()) {
         const why = this.#pausedFor
         if (why !== undefined && !gathering.secrets.has(name)) gathering.secrets.set(name, why)
       }

@@ -1,10 +1,10 @@
 import type { Gathering } from './gathering.ts'
-import type { KeyFeedOptions } from './key-feed.ts'
+import type { FeedTally, KeyFeedOptions } from './key-feed.ts'
 import { KeyFeed } from './key-feed.ts'
-import type { Match, Rules } from './rules.ts'
+import type { Match, Rule, Rules } from './rules.ts'
 import type { UnitSource } from './unit-source.ts'
 
-export interface KeyListsOptions extends Omit<KeyFeedOptions, 'source' | 'find' | 'underWay'> {
+export interface KeyListsOptions extends Omit<KeyFeedOptions, 'source' | 'find' | 'tally' | 'ended'> {
   readonly rules: Rules
 }
 
@@ -19,8 +19,8 @@ export class KeyLists {
     this.#rules = options.rules
   }
 
-  listed(source: UnitSource, keys: Iterable<string>): void {
-    this.#feedOf(source).listed(this.#matches(source, keys))
+  listed(source: UnitSource, keys: readonly string[]): void {
+    this.#feedOf(source).listed(this.#matches(source, keys, true), this.#matches(source, keys, false))
   }
 
   /** The backend says that a key has changed. */
@@ -52,14 +52,19 @@ export class KeyLists {
         this.#feeds.delete(source)
       }
     }
+    // Only now is known what each of them takes of the room that they share.
+    for (const feed of this.#feeds.values()) feed.run()
   }
 
   stop(): void {
     for (const feed of this.#feeds.values()) feed.stop()
   }
 
-  *#matches(source: UnitSource, keys: Iterable<string>): Generator<Match> {
-    for (const key of keys) yield* this.#rules.discover(source.name, key)
+  /** Walked by who wants to know: of a hundred thousand keys mostly a few. */
+  *#matches(source: UnitSource, keys: readonly string[], required: boolean): Generator<Match> {
+    const isWanted = (rule: Rule): boolean => rule.required === required
+    if (!this.#rules.patternsOf(source.name).some(isWanted)) return
+    for (const key of keys) yield* this.#rules.discover(source.name, key, isWanted)
   }
 
   #feedOf(source: UnitSource): KeyFeed {
@@ -69,15 +74,24 @@ export class KeyLists {
       ...this.#options,
       source,
       find: (name) => this.#rules.find(name),
-      underWay: () => this.#underWay(),
+      tally: () => this.#tally(),
+      ended: (ended) => this.#wakeOthers(ended),
     })
     this.#feeds.set(source, feed)
     return feed
   }
 
-  #underWay(): number {
-    let count = 0
-    for (const feed of this.#feeds.values()) count += feed.underWay
-    return count
+  #wakeOthers(ended: KeyFeed): void {
+    for (const feed of this.#feeds.values()) if (feed !== ended) feed.wake()
+  }
+
+  #tally(): FeedTally {
+    const all = { underWay: 0, requiredUnderWay: 0, requiredWaiting: 0 }
+    for (const { tally } of this.#feeds.values()) {
+      all.underWay += tally.underWay
+      all.requiredUnderWay += tally.requiredUnderWay
+      all.requiredWaiting += tally.requiredWaiting
+    }
+    return all
   }
 }

@@ -115,13 +115,20 @@ function replan(with_: Rearranging, unit: Unit, before: readonly Match[] | undef
   const holdsAll =
     added.every(isHeld) &&
     (!isEmpty || unit.matches.size > 0 || cache.discovered(unit.source.name).length > 0)
-  if (isWider || (before === undefined ? !holdsAll : !added.every(isHeld))) runner.run(unit)
+  if (isWider || isOutdated(with_, unit) || (before === undefined ? !holdsAll : !added.every(isHeld)))
+    runner.run(unit)
   else if (before === undefined || added.length > 0) {
     unit.mustFetch = true
     runner.planBy(unit, now + random() * moveSpread)
   } else if (paceOf(unit, before, with_.before) !== paceOf(unit, [...unit.matches.values()], rules)) {
     retime(with_, unit, now)
   }
+}
+
+/** Whether a list came that says nothing by the new rules: readiness waits for another. */
+function isOutdated({ cache, rules }: Rearranging, { key, source, succeededAt, failures }: Unit): boolean {
+  if (key !== undefined || succeededAt === undefined || failures > 0) return false
+  return rules.patternsOf(source.name).length > 0 && !cache.wasSwept(source.name)
 }
 
 /** Whether a list may have secrets by the new rules that it had not before. */

@@ -89,10 +89,14 @@ export class Rules {
     return undefined
   }
 
-  /** The pattern secrets that a key of a provider stands for: one for each pattern whose key matches and that wins its name. */
-  *discover(provider: string, key: string): Generator<Match> {
+  /**
+   * The pattern secrets that a key of a provider stands for: one for each pattern whose key matches and that wins its name.
+   *
+   * @param isWanted which patterns; without it: all
+   */
+  *discover(provider: string, key: string, isWanted?: (rule: Rule) => boolean): Generator<Match> {
     for (const rule of this.#patterns) {
-      if (rule.provider !== provider) continue
+      if (rule.provider !== provider || isWanted?.(rule) === false) continue
       const middle = starOf(rule.key, key)
       if (middle === undefined || isReserved(rule, middle)) continue
       const name = rule.name.replace('*', () => middle)
