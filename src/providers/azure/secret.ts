@@ -29,8 +29,11 @@ export async function readSecret(
   const bundle = parseJson(body)
   if (!isJsonObject(bundle) || typeof bundle.value !== 'string') throw new Malformed('it has no "value"')
   const id = parseId(bundle.id)
-  if (id?.version === undefined || id.name.toLowerCase() !== key.name.toLowerCase()) {
+  if (id?.version === undefined || !isSame(id.name, key.name)) {
     throw new Malformed('its "id" is not that of the secret')
+  }
+  if (key.version !== undefined && !isSame(id.version, key.version)) {
+    throw new Malformed('its "id" is that of another version')
   }
   const left = timeLeft(readAttributes(bundle.attributes), place, wall)
   const isPacked = unpacks && isPkcs12(bundle.contentType)
@@ -39,6 +42,11 @@ export async function readSecret(
     version: id.version,
     ...(left === undefined ? undefined : { ttlMs: left }),
   }
+}
+
+/** Key Vault pays no heed to case in names and versions. */
+function isSame(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase()
 }
 
 /** What the vault says of a secret beside its value. Times are milliseconds since the epoch. */

@@ -1,7 +1,7 @@
 import type { KubernetesProviderConfig } from '../../config/schema.ts'
 import { type Fetched, type Provider, type ProviderContext, ProviderError } from '../../secrets/provider.ts'
 import { throwIfAborted } from '../shared/aborted.ts'
-import { fetchEach } from '../shared/each.ts'
+import { fetchEach, wipe } from '../shared/each.ts'
 import { isJsonObject, parseJson } from '../shared/json.ts'
 import { Malformed } from '../shared/malformed.ts'
 import type { Cluster } from './cluster.ts'
@@ -56,9 +56,11 @@ export class NamedSecrets {
       if (parsed === undefined) results.set(key, notAKey(key, this.#place))
       else byName.set(parsed.name, [...(byName.get(parsed.name) ?? []), parsed])
     }
-    const answers = await fetchEach(byName.keys(), async (name) => ({
-      all: await this.#fetchSecret(name, byName.get(name) ?? [], signal),
-    }))
+    const answers = await fetchEach(
+      byName.keys(),
+      async (name) => ({ all: await this.#fetchSecret(name, byName.get(name) ?? [], signal) }),
+      ({ all }) => all.forEach(wipe),
+    )
     for (const [name, answer] of answers) {
       for (const { key } of byName.get(name) ?? []) {
         const brought = answer instanceof ProviderError ? answer : answer.all.get(key)

@@ -2,11 +2,12 @@ import type { OnepasswordConnectConfig } from '../../config/schema.ts'
 import { type ProviderContext, ProviderError } from '../../secrets/provider.ts'
 import { atOnce } from '../shared/each.ts'
 import { ApiClient } from '../shared/http/api-client.ts'
+import { withDeadline } from '../shared/http/deadline.ts'
 import type { Answer } from '../shared/http/exchange.ts'
 import { parseJson } from '../shared/json.ts'
 import { Malformed } from '../shared/malformed.ts'
 import { type Item, itemOf, type Named, type Summary, summariesOf, vaultsOf } from './item.ts'
-import { statusFailure } from './status.ts'
+import { saysNotFound, statusFailure } from './status.ts'
 
 interface Wanted<T> {
   /** What follows the configured URL. */
@@ -15,7 +16,7 @@ interface Wanted<T> {
   readonly about: string
   /** What it makes must not refer to the body, which is overwritten. */
   readonly parse: (body: Buffer) => T
-  /** What a 404 means; without it, that the URL is wrong. */
+  /** What a 404 of a Connect server means; without it, and where another says so, that the URL is wrong. */
   readonly absent?: T
   /** What a 403 means; without it, that the token lacks a right. */
   readonly forbidden?: T
@@ -76,7 +77,7 @@ export class ConnectApi {
     return this.#get({ path, about: 'vault', parse: () => true, absent: false, forbidden: false }, signal)
   }
 
-  /** The items of a vault; those with the title only, or maybe more. Undefined where the vault is not there. */
+  /** The items of a vault; those with the title only, or maybe more. Undefined where the vault is said not to be there. */
   items(vault: Named, title: string | undefined, signal: AbortSignal): Promise<Summary[] | undefined> {
     const most = this.#config.maxSecrets
     return this.#get<Summary[] | undefined>(
@@ -90,20 +91,20 @@ export class ConnectApi {
     )
   }
 
-  /** Undefined where it is not there, or neither the vault. */
-  item(vault: Named, id: string, signal: AbortSignal): Promise<Item | undefined> {
-    return this.#get<Item | undefined>(
+  /** Undefined where it is said not to be there, or neither the vault; put away is an item in the archive or the bin. */
+  item(vault: Named, id: string, signal: AbortSignal): Promise<Item | 'put away' | undefined> {
+    return this.#get<Item | 'put away' | undefined>(
       {
         path: `/v1/vaults/${vault.id}/items/${id}`,
         about: `the vault "${vault.title}"`,
-        parse: (body) => itemOf(parseJson(body)),
+        parse: (body) => itemOf(parseJson(body)) ?? 'put away',
         absent: undefined,
       },
       signal,
     )
   }
 
-  /** The bytes of a file, for the one who gets them; undefined where it is not there. */
+  /** The bytes of a file, for the one who gets them; undefined where it is said not to be there. */
   file(vault: Named, item: string, id: string, signal: AbortSignal): Promise<Buffer | undefined> {
     return this.#get<Buffer | undefined>(
       {
@@ -123,12 +124,12 @@ export class ConnectApi {
 
   async #get<T>({ about, parse, accept, ...wanted }: Wanted<T>, signal: AbortSignal): Promise<T> {
     const path = `${this.#base}${wanted.path}`
-    const token = await this.#token()
+    const token = await this.#token(signal)
     const headers = { authorization: `Bearer ${token}`, ...(accept !== undefined && { accept }) }
     const place = this.#client.place({ path })
     const answer = await this.#client.ask({ path, headers }, signal)
     try {
-      if (answer.status === 404 && 'absent' in wanted) return wanted.absent as T
+      if (answer.status === 404 && 'absent' in wanted && saysNotFound(answer)) return wanted.absent as T
       if (answer.status === 403 && 'forbidden' in wanted) return wanted.forbidden as T
       if (answer.status !== 200) {
         throw statusFailure(place, about, answer, token, this.#context.clock.wall())
@@ -144,9 +145,22 @@ export class ConnectApi {
     }
   }
 
-  async #token(): Promise<string> {
-    const source = this.#config.token
-    const token = (await this.#client.read(source, 'token')).trim()
+  /** Nobody knows how long a file takes that lies elsewhere. */
+  async #token(signal: AbortSignal): Promise<string> {
+    const { timeout, token: source } = this.#config
+    const unavailable = (reason: 'timeout' | 'aborted', words: string): ProviderError =>
+      new ProviderError('unavailable', reason, `${this.place}: token, from ${source.describe()}: ${words}.`)
+    const read = await withDeadline(
+      {
+        clock: this.#context.clock,
+        timeout,
+        signal,
+        onTimeout: () => unavailable('timeout', `it could not be read within ${timeout} ms`),
+        onAbort: () => unavailable('aborted', 'the request was given up'),
+      },
+      () => this.#client.read(source, 'token'),
+    )
+    const token = read.trim()
     if (tokenForm.test(token)) return token
     const words = `token, from ${source.describe()}, holds what no bearer token can.`
     throw new ProviderError('unavailable', 'credential', `${this.place}: ${words}`)

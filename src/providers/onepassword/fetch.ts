@@ -164,7 +164,12 @@ async function download(
 ): Promise<Fetched> {
   const wanted = files.get(key)
   const bytes = wanted && (await api.file(wanted.vault, wanted.item, wanted.file.id, signal))
-  if (wanted === undefined || bytes === undefined) throw notFound(api.place, key)
+  if (wanted === undefined) throw notFound(api.place, key)
+  if (bytes === undefined) {
+    // The item has just named it: nobody has said that it is not there.
+    const words = 'its item names the file, which is not there (status 404). Check the server, and its log'
+    throw unavailable('status', `${api.place}: the key "${key}": ${words}.`)
+  }
   return { value: new SecretValue(bytes), ...versionOf(wanted) }
 }
 

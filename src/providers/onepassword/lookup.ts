@@ -70,23 +70,23 @@ export class Lookup {
 
   /** The same for a vault that was there a moment ago. Rejects with a ProviderError where it has gone. */
   async listed(vault: Named): Promise<readonly Summary[]> {
-    const items = await this.items(vault)
-    if (items !== undefined) return items
-    const words = `the vault "${vault.title}" has gone while it was listed.`
-    throw new ProviderError('unavailable', 'status', `${this.#api.place}: ${words}`)
+    return (await this.items(vault)) ?? this.#gone(vault)
   }
 
   /**
-   * The item of that id or title; undefined where there is none. What is said of it is never said on the strength of an
-   * id that was only remembered. Rejects with a ProviderError.
+   * The item of that id or title; undefined where there is none: where the list of its vault came, and does not have it.
+   * A 404 alone is not enough. What is said of it is never said on the strength of an id that was only remembered.
+   * Rejects with a ProviderError.
    */
   async item(vaultName: string, name: string): Promise<Found | undefined> {
     const remembered = this.#memory.vaults.get(vaultName)
     const first = remembered ?? (await this.currentVault(vaultName))
     let denial: ProviderError | undefined
+    let isGone = false
     try {
       const item = await this.#within(first, name)
-      if (item !== undefined) return { vault: first, item }
+      if (item !== undefined && item !== 'no vault') return { vault: first, item }
+      isGone = item === 'no vault'
     } catch (error) {
       if (!(error instanceof ProviderError) || error.kind !== 'denied') throw error
       denial = error
@@ -94,29 +94,43 @@ export class Lookup {
     const vault = remembered === undefined ? first : await this.currentVault(vaultName)
     if (vault.id !== first.id) {
       const item = await this.#within(vault, name)
+      if (item === 'no vault') return this.#gone(vault)
       return item === undefined ? undefined : { vault, item }
     }
     if (denial !== undefined) throw denial
-    return undefined
+    return isGone ? this.#gone(vault) : undefined
   }
 
-  async #within(vault: Named, name: string): Promise<Item | undefined> {
+  /** Undefined where the list of the vault came, and has no such item. */
+  async #within(vault: Named, name: string): Promise<Item | 'no vault' | undefined> {
     const at = place(vault, name)
     if (isId(name)) {
       const item = await this.#api.item(vault, name, this.#signal)
-      if (item !== undefined) return item
+      if (typeof item === 'object') return item
     }
     const known = this.#memory.items.get(at)
     if (known !== undefined) {
       const item = await this.#api.item(vault, known, this.#signal)
-      if (item?.title === name) return item
+      if (typeof item === 'object' && item.title === name) return item
       this.#memory.items.forget(at)
     }
     const items = await this.#api.items(vault, name, this.#signal)
-    const id = this.unique(items ?? [], name, `items of the vault "${vault.title}"`)?.id
+    if (items === undefined) return 'no vault'
+    const id = this.unique(items, name, `items of the vault "${vault.title}"`)?.id
     if (id === undefined) return undefined
+    const item = await this.#api.item(vault, id, this.#signal)
+    if (item === undefined) {
+      const words = `the vault "${vault.title}" has an item "${name}" in its list, and says that there is none (status 404). Where it was deleted just now, the next fetch finds out.`
+      throw new ProviderError('unavailable', 'status', `${this.#api.place}: ${words}`)
+    }
+    if (item === 'put away') return undefined
     this.#memory.items.set(at, id)
-    return await this.#api.item(vault, id, this.#signal)
+    return item
+  }
+
+  #gone(vault: Named): never {
+    const words = `the vault "${vault.title}" is there, and its items are not (status 404). Where it was deleted just now, the next fetch finds out.`
+    throw new ProviderError('unavailable', 'status', `${this.#api.place}: ${words}`)
   }
 
   /** The one with the title. Throws a ProviderError where there are several. */

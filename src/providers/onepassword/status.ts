@@ -1,8 +1,24 @@
 import { ProviderError, type ProviderErrorKind, type ProviderErrorReason } from '../../secrets/provider.ts'
 import type { Answer } from '../shared/http/exchange.ts'
 import { retryAfterMs } from '../shared/http/retry-after.ts'
+import { isJsonObject, jsonNumber, parseJson } from '../shared/json.ts'
+import { Malformed } from '../shared/malformed.ts'
 
 const issue = 'Issue one with: op connect token create NAME --server SERVER --vault VAULT,r'
+
+/**
+ * Whether a 404 is the Connect server's own (`ErrorResponse` in its API reference). One of a proxy or a load balancer
+ * before it says nothing of what the server has.
+ */
+export function saysNotFound({ body }: Pick<Answer, 'body'>): boolean {
+  try {
+    const error = parseJson(body)
+    return isJsonObject(error) && jsonNumber(error.status) === 404 && typeof error.message === 'string'
+  } catch (error) {
+    if (error instanceof Malformed) return false
+    throw error
+  }
+}
 
 /**
  * What an answer means that is neither 200 nor a 404 that was to be expected.
@@ -28,7 +44,12 @@ export function statusFailure(
     return failure('denied', 'denied', `the token has no access to ${about}. ${remedy}. ${issue}`)
   }
   if (status === 429) return failure('throttled', 'throttled', 'the Connect server asks for fewer calls')
-  if (status === 404) return failure('unavailable', 'status', `there is no ${about} at this path. Check url`)
+  if (status === 404)
+    return failure(
+      'unavailable',
+      'status',
+      `there is no Connect server at this path, or a proxy before it has lost its way. Check url, and the proxy`,
+    )
   if (status >= 500) {
     const words =
       'the Connect server failed. Check that connect-sync runs beside it, and its credentials file'

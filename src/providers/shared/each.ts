@@ -1,4 +1,5 @@
 import { ProviderError, type ProviderErrorReason } from '../../secrets/provider.ts'
+import { SecretValue } from '../../secrets/secret.ts'
 import { inParallel } from './parallel.ts'
 
 /** How many keys of one call are asked for at a time; more would only help to overload the backend. */
@@ -17,11 +18,14 @@ const ofBackend: ReadonlySet<ProviderErrorReason> = new Set([
  * Asks a backend that has one request a key. So many keys of a call are asked for at a time, each with the whole
  * `timeout` for itself. Where the backend as a whole fails, the remaining keys get its failure without being asked for:
  * a thousand keys must not mean a thousand time-outs, nor a thousand calls to a backend that asked for fewer. Rejects
- * where one was given up (*aborted*).
+ * where one was given up (*aborted*), and wipes the values that have come: nobody gets them.
+ *
+ * @param discard wipes a result that is not the entry itself, but holds entries
  */
 export async function fetchEach<T extends object>(
   keys: Iterable<string>,
   fetchOne: (key: string) => Promise<T>,
+  discard: (result: T) => void = wipe,
 ): Promise<Map<string, T | ProviderError>> {
   const results = new Map<string, T | ProviderError>()
   const health = new Health()
@@ -33,7 +37,10 @@ export async function fetchEach<T extends object>(
   const aborted = results
     .values()
     .find((result) => result instanceof ProviderError && result.reason === 'aborted')
-  if (aborted !== undefined) throw aborted
+  if (aborted !== undefined) {
+    for (const result of results.values()) if (!(result instanceof ProviderError)) discard(result)
+    throw aborted
+  }
   return results
 }
 
@@ -54,6 +61,11 @@ class Health {
       this.failure ??= result
     }
   }
+}
+
+/** Overwrites the value of an entry that nobody gets. */
+export function wipe(entry: object): void {
+  if ('value' in entry && entry.value instanceof SecretValue) entry.value.wipe()
 }
 
 async function settled<T>(fetching: Promise<T>): Promise<T | ProviderError> {

@@ -72,6 +72,21 @@ t.test('a value that came in spite of being disabled is not used', async (t) => 
   leaksNothing(t, error)
 })
 
+t.test('an answer that is of another version is not taken', async (t) => {
+  const { vault, provider } = await azure(t)
+  const answered = async (asked: string, version: string) => {
+    const id = `https://v.vault.azure.net/secrets/key/${version}`
+    vault.fault = answer(200, JSON.stringify({ value: 'CANARY-value', id, attributes: {} }))
+    return (await provider.fetch([asked], signal())).get(asked)
+  }
+  const pinned = `key/${'a'.repeat(32)}`
+  const error = await answered(pinned, 'b'.repeat(32))
+  t.match(error, { kind: 'unavailable', reason: 'malformed', message: /is that of another version/ })
+  leaksNothing(t, error)
+  t.equal(text(await answered(pinned, 'A'.repeat(32))), 'CANARY-value')
+  t.equal(text(await answered('key', 'b'.repeat(32))), 'CANARY-value')
+})
+
 t.test('a deleted secret is missing, and it is said that it can be recovered', async (t) => {
   const { vault, provider } = await azure(t)
   vault.set('key', 'CANARY-value')

@@ -69,6 +69,21 @@ t.test('a program makes the token, once for as long as it is good', async (t) =>
   t.equal(await runs(), 2, 'a new one before the old one is over')
 })
 
+t.test('a credential whose end is behind our clock is held for some seconds all the same', async (t) => {
+  const clock = new VirtualClock()
+  const { fake, does, get, runs } = await rig(t, {}, { clock })
+  const expirationTimestamp = new Date(clock.wall() - 60_000).toISOString()
+  await does(credential({ token: 'CANARY-made', expirationTimestamp }))
+  for (let at = 0; at < 5; at++) t.equal(text((await get()) as never), 'CANARY-value')
+  t.equal(await runs(), 1)
+  await clock.advance(5000)
+  t.equal(text((await get()) as never), 'CANARY-value')
+  t.equal(await runs(), 2)
+  fake.grants = new Map([['CANARY-second', [everything]]])
+  await does(credential({ token: 'CANARY-second', expirationTimestamp }))
+  t.equal(text((await get()) as never), 'CANARY-value', 'one that is refused is not held')
+})
+
 t.test('a credential that is refused is made anew at once, once', async (t) => {
   const { fake, does, get, runs } = await rig(t)
   await does(credential({ token: 'CANARY-made' }))
@@ -152,6 +167,20 @@ t.test('a program that goes wrong is told by what it did, and never by what it s
 t.test('a program that is not there is told', async (t) => {
   const { get } = await rig(t, { command: 'no-such-program-anywhere' })
   t.match(await get(), { reason: 'credential', message: /cannot be started \(ENOENT\)/ })
+})
+
+t.test('a program that cannot even be tried is told like one that is not there', async (t) => {
+  for (const [command, code] of [
+    ['/etc/passwd/CANARY', 'ENOTDIR'],
+    [`./${'CANARY-'.repeat(1000)}`, 'ENAMETOOLONG'],
+  ] as const) {
+    const { get } = await rig(t, { command, args: ['CANARY-argument'] })
+    const error = await get()
+    t.match(error, { kind: 'unavailable', reason: 'credential', message: `cannot be started (${code})` })
+    t.notMatch(error, { message: /CANARY-argument/ })
+  }
+  const { get } = await rig(t, { args: ['x'.repeat(256 * 1024)] })
+  t.match(await get(), { kind: 'unavailable', reason: 'credential', message: /cannot be started \(E/ })
 })
 
 t.test('a program that hangs is ended, and so is one whose provider closes', async (t) => {

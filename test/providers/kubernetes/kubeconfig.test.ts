@@ -137,6 +137,9 @@ t.test('what is not supported is refused, with the remedy', async (t) => {
     [{ cluster: { 'proxy-url': 'http://CANARY-proxy' } }, /proxy-url/],
     [{ cluster: { server: 'ftp://CANARY' } }, /no server that is/],
     [{ cluster: { server: 'https://user:CANARY-password@host' } }, /no server that is/],
+    [{ cluster: { server: 'http://10.0.0.1:8080' } }, /http:\/\/ server that is not loopback.*Use https/],
+    [{ cluster: { server: 'http://127.0.0.1.CANARY.test' } }, /http:\/\/ server that is not loopback/],
+    [{ cluster: { server: 'http://[::2]:1' } }, /http:\/\/ server that is not loopback/],
     [{ cluster: { 'certificate-authority-data': 'CANARY' } }, /certificate-authority-data is no PEM/],
     [{ user: { 'auth-provider': { name: 'CANARY' } } }, /auth-provider.*exec plugin/],
     [{ user: { username: 'CANARY', password: 'CANARY-p' } }, /a user name and a password/],
@@ -181,4 +184,13 @@ t.test('what is not supported is refused, with the remedy', async (t) => {
     reason: 'credential',
     message: /kubeconfig: file \/nonexistent\/config cannot be read \(ENOENT\)/,
   })
+})
+
+t.test('loopback may be asked in clear text', async (t) => {
+  const { fake, path } = await cluster(t)
+  for (const host of ['127.0.0.1:1', '127.1:1', 'localhost:1', 'LOCALHOST:1', '[::1]:1', '[0:0::1]:1']) {
+    await writeFile(path, kubeconfig(fake, { cluster: { server: `http://${host}` } }))
+    const error = await failure(t, path)
+    t.equal(error.reason, 'refused', host)
+  }
 })

@@ -204,3 +204,24 @@ t.test('a server that is down is asked for few of many items', async (t) => {
   t.equal(results.size, 100)
   t.ok(connect.asked.length < 30, `${connect.asked.length} requests`)
 })
+
+t.test('a token whose file does not answer holds up no call for longer than timeout', async (t) => {
+  class Hanging extends StringSource {
+    override read(): Promise<string> {
+      return Promise.withResolvers<string>().promise
+    }
+  }
+  const connect = await startConnect(t, [vault()])
+  const clock = new VirtualClock()
+  const token = new Hanging({ file: '/elsewhere/token' })
+  const provider = await connectProvider(t, connect.url, { vault: 'Main', token }, { clock })
+  const slow = errorOf(provider, 'a/f')
+  await clock.advance(5000)
+  t.match(await slow, { kind: 'unavailable', reason: 'timeout', message: /token.*within 5000 ms/ })
+
+  const controller = new AbortController()
+  const given = rejection(provider.fetch(['a/f'], controller.signal))
+  controller.abort()
+  t.match(await given, { kind: 'unavailable', reason: 'aborted' })
+  t.strictSame(connect.asked, [])
+})

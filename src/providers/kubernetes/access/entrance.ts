@@ -25,7 +25,7 @@ export function entranceOf(
 }
 
 /** An entrance whose code is loaded when it is first used. */
-class LateEntrance implements Entrance {
+export class LateEntrance implements Entrance {
   /** More than what a program that makes credentials is given. */
   readonly patience = 35_000
   readonly #load: () => Promise<Entrance>
@@ -38,11 +38,18 @@ class LateEntrance implements Entrance {
   }
 
   async access(signal: AbortSignal): Promise<Access> {
-    this.#loading ??= this.#load().then((entrance) => {
-      this.#loaded = entrance
-      if (this.#isClosed) entrance.close()
-      return entrance
-    })
+    this.#loading ??= this.#load().then(
+      (entrance) => {
+        this.#loaded = entrance
+        if (this.#isClosed) entrance.close()
+        return entrance
+      },
+      (error) => {
+        // The next request may find what was not to be had for a moment, a file handle say.
+        this.#loading = undefined
+        throw error
+      },
+    )
     return await (await this.#loading).access(signal)
   }
 

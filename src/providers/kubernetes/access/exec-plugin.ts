@@ -26,6 +26,12 @@ const apiVersions = ['client.authentication.k8s.io/v1', 'client.authentication.k
 /** Milliseconds for one run; the file's own programs answer in a few seconds, or never, as they wait for a person. */
 const timeout = 30_000
 
+/**
+ * So long a credential is held at the least, whatever its end, in milliseconds: where our clock is ahead of that of the
+ * one who made it, it would be over at once, and each request would run the program. One that is over is refused.
+ */
+const leastHeld = 5_000
+
 /** A credential is not used in its last seconds: it would be over when it arrives. In milliseconds. */
 const margin = 10_000
 
@@ -84,10 +90,15 @@ export interface PluginRunsOptions {
   readonly folder: string
 }
 
-interface Held {
+interface Made {
   readonly credential: ExecCredential
   /** Milliseconds since the epoch; infinite where the program names no end. */
   readonly expiresAt: number
+}
+
+interface Held extends Made {
+  /** In the time of the monotonic clock. */
+  readonly since: number
 }
 
 /**
@@ -110,9 +121,7 @@ export class PluginRuns {
 
   /** Rejects with a ProviderError. A run is not ended by a caller who gives up: others may wait for it. */
   async credential(signal: AbortSignal): Promise<ExecCredential> {
-    if (this.#held !== undefined && this.#clock.wall() < this.#held.expiresAt - margin) {
-      return this.#held.credential
-    }
+    if (this.#held !== undefined && this.#isGood(this.#held)) return this.#held.credential
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
     })
@@ -134,6 +143,10 @@ export class PluginRuns {
     this.#ended.abort()
   }
 
+  #isGood({ expiresAt, since }: Held): boolean {
+    return this.#clock.wall() < expiresAt - margin || this.#clock.now() < since + leastHeld
+  }
+
   get #clock(): Clock {
     return this.#options.context.clock
   }
@@ -151,7 +164,7 @@ export class PluginRuns {
       place: `provider "${context.name}": kubeconfig: the program ${plugin.command}`,
     })
     try {
-      const held = heldOf(output, plugin)
+      const held = { ...madeOf(output, plugin), since: this.#clock.now() }
       this.#held = this.#ended.signal.aborted ? undefined : held
       return held
     } catch (error) {
@@ -176,7 +189,7 @@ export class PluginRuns {
   }
 }
 
-function heldOf(output: Buffer, { apiVersion, command }: ExecPlugin): Held {
+function madeOf(output: Buffer, { apiVersion, command }: ExecPlugin): Made {
   const json = parseJson(output)
   if (!isJsonObject(json) || json.kind !== 'ExecCredential' || json.apiVersion !== apiVersion) {
     throw new Malformed(`it is no ExecCredential of ${apiVersion}`)

@@ -101,6 +101,11 @@ function endpointOf(cluster: Mapping, user: Mapping, path: string): Endpoint {
     server.password === '' &&
     server.search === ''
   if (!isFit) throw new Malformed('its cluster has no server that is an http:// or https:// URL')
+  if (server.protocol === 'http:' && !isLoopback(server.hostname)) {
+    throw new Malformed(
+      'its cluster has an http:// server that is not loopback, where anybody on the way reads the credential and the Secrets. Use https://',
+    )
+  }
   const source = (section: Mapping, option: string) => pemSource(section, option, path)
   const certificate = source(user, 'client-certificate')
   const key = source(user, 'client-key')
@@ -115,6 +120,11 @@ function endpointOf(cluster: Mapping, user: Mapping, path: string): Endpoint {
     certificate,
     key,
   }
+}
+
+/** As a URL has it, with IPv4 addresses in four parts and IPv6 addresses in their shortest form (WHATWG URL, "Host serializing"). */
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname)
 }
 
 /** What is written into the file goes before what the file only names, as kubectl has it. */

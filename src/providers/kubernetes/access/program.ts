@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
 import { type Clock, ProviderError } from '../../../secrets/provider.ts'
 
 /** A credential is a few KiB; a program that writes more is another one. */
@@ -24,26 +25,22 @@ export interface Program {
  * killed then.
  */
 export async function runProgram(program: Program): Promise<Buffer> {
-  const { command, args, env, folder, timeout, clock, signal, place } = program
+  const { timeout, clock, signal, place } = program
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const fail = (words: string): void =>
     reject(new ProviderError('unavailable', 'credential', `${place} ${words}`))
+  const notStarted = (error: unknown): void => {
+    // Not kept: such an error quotes the arguments.
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    fail(`cannot be started (${code}). Is it installed, and does PATH lead to it?`)
+  }
   const abort = (): void =>
     reject(new ProviderError('unavailable', 'aborted', `${place}: the provider was closed.`))
-  if (signal.aborted) abort()
-  else {
+  const child = signal.aborted ? abort() : started(program, notStarted)
+  if (child) {
     const chunks: Buffer[] = []
     let size = 0
-    const child = spawn(command, args, {
-      cwd: folder,
-      env,
-      stdio: ['ignore', 'pipe', 'ignore'],
-      shell: false,
-    })
-    child.on('error', (error) => {
-      const code = 'code' in error ? String(error.code) : 'unknown error'
-      fail(`cannot be started (${code}). Is it installed, and does PATH lead to it?`)
-    })
+    child.on('error', notStarted)
     child.stdout.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size > maxOutput) fail(`wrote more than ${maxOutput} bytes. Is it the right one?`)
@@ -70,4 +67,17 @@ export async function runProgram(program: Program): Promise<Buffer> {
     promise.then(end, end)
   }
   return await promise
+}
+
+/** Some failures to start are thrown, such as that a part of the path is no directory; others are events of the child. */
+function started(
+  { command, args, env, folder }: Program,
+  failed: (error: unknown) => void,
+): ChildProcessByStdio<null, Readable, null> | undefined {
+  try {
+    return spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'ignore'], shell: false })
+  } catch (error) {
+    failed(error)
+    return undefined
+  }
 }
