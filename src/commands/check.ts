@@ -8,6 +8,7 @@ import { Sidecar } from '../sidecar.ts'
 import { version } from '../version.ts'
 import type { Command } from './command.ts'
 import { exitCodes, parse, print, printError } from './command.ts'
+import { processSignals, type Signals } from './signals.ts'
 
 export const command: Command = {
   help: `sidekeep check [--config FILE] [--connect]
@@ -16,11 +17,14 @@ Validates the configuration and opens nothing. All errors are listed at once, wi
 The tokens of callers are read, and judged, where they are there.
 
   --config FILE   as for "sidekeep run"
-  --connect       also fetches every secret once and says how that went, one line a secret; never a value
+  --connect       also fetches every secret once and says how that went, one line a secret; never a value;
+                  SIGINT, SIGTERM and SIGHUP end it in order, a second one at once
 
-Exit codes: 0 all is well, 1 a secret could not be fetched, 78 wrong configuration.`,
+Exit codes: 0 all is well, 1 a secret could not be fetched, or a signal came, 78 wrong configuration.`,
   async run(args) {
     const { values } = parse('check', args, { config: { type: 'string' }, connect: { type: 'boolean' } })
+    // Left alone, a signal would leave programs running, and leases that nobody gives back.
+    const signals = values.connect === true ? processSignals('stop') : undefined
     const loaded = await loadConfig({
       ...(values.config === undefined ? {} : { file: values.config }),
       env: process.env,
@@ -35,17 +39,22 @@ Exit codes: 0 all is well, 1 a secret could not be fetched, 78 wrong configurati
       ...(callers.length === 0 ? [] : [count(callers, 'caller')]),
     ].join(', ')
     print(`${loaded.source}: the configuration is valid (${counts})`)
-    return values.connect === true ? await connect(loaded) : exitCodes.ok
+    return signals === undefined ? exitCodes.ok : await connect(loaded, signals)
   },
 }
 
-async function connect({ config }: Loaded): Promise<number> {
+async function connect({ config }: Loaded, { asked }: Signals): Promise<number> {
   const log = await createLog({ level: 'silent', format: 'json' })
   const sidecar = await Sidecar.create({ config, log, version })
   // Timers of the heart keep no process alive, and between two calls there may be nothing else.
   const alive = setInterval(() => {}, 60_000)
+  let signal: NodeJS.Signals | undefined
   try {
-    const results = await sidecar.fetchOnce()
+    const results = await Promise.race([sidecar.fetchOnce(), asked])
+    if (typeof results === 'string') {
+      signal = results
+      return exitCodes.failed
+    }
     for (const { name, result } of results) print(line(name, result))
     const fetchedNothing = Object.keys(config.secrets).filter(
       (rule) => rule.includes('*') && !results.map(({ name }) => name).some(globOf(rule)),
@@ -58,6 +67,7 @@ async function connect({ config }: Loaded): Promise<number> {
   } finally {
     await sidecar.stop()
     clearInterval(alive)
+    if (signal !== undefined) printError(`sidekeep: ${signal}: stopped before all secrets were fetched`)
   }
 }
 

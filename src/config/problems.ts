@@ -85,7 +85,7 @@ export function describeValue(value: unknown): string {
 export function isSensitive(path: Path): boolean {
   const last = path.at(-1)
   return (
-    (path[0] === 'providers' && path.some((part, index) => index >= 2 && sensitiveOptions.has(part))) ||
+    (path[0] === 'providers' && !isPlainOfProvider(path)) ||
     // In place of a rule, somebody may have written the secret itself.
     (path[0] === 'secrets' && path.length === 2) ||
     // And a template may have a password in it.
@@ -96,6 +96,11 @@ export function isSensitive(path: Path): boolean {
     last === 'upstream' ||
     (path[0] === 'proxy' && isOfStore(path))
   )
+}
+
+/** Told by the option's own name: below `env`, `headers` and `body` names are free. */
+function isPlainOfProvider(path: Path): boolean {
+  return path.length === 3 && plainProviderOptions.has(path[2] ?? '')
 }
 
 /** The address of a Redis, which is commonly written with its password, or what stands in place of it. */
@@ -110,17 +115,26 @@ function isOfToken(path: Path): boolean {
 }
 
 const storeOptions: ReadonlySet<string | number> = new Set(['url', 'password'])
-const sensitiveOptions: ReadonlySet<string | number> = new Set([
-  'token',
-  'headers',
-  'ca',
-  'url',
-  'endpoint',
-  'auth',
-  'credential',
-  'credentials',
-  'certificate',
-  'key',
-  'body',
-  'env',
+
+/**
+ * Of a provider only these may be quoted: they are one of a few words, a number, a duration, a size or a boolean, and
+ * whoever writes a credential into another option, or a whole command line, does not find it in a log.
+ */
+const plainProviderOptions: ReadonlySet<string | number> = new Set([
+  'type',
+  'format',
+  'trimNewline',
+  'certificates',
+  'kvVersion',
+  'revokeOnStop',
+  'watch',
+  'poll',
+  'timeout',
+  'maxBody',
+  'maxSecrets',
+  'maxRemembered',
+  'maxWatches',
+  'maxCallsPerSecond',
+  'maxConcurrentCalls',
+  'maxQueuedCalls',
 ])

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { constants, open } from 'node:fs/promises'
 import { inspect, isDeepStrictEqual } from 'node:util'
 import { CodedError } from '../errors.ts'
+import { isPathLike } from './path-like.ts'
 
 /** Where a string comes from: written in the configuration itself, or named there and read at each use. */
 export type SourceSpec = string | { readonly env: string } | { readonly file: string }
@@ -62,12 +63,16 @@ export class StringSource {
   /** The place: `env AUTH_TOKEN`, `file /run/token` or `the configuration`. Fit for messages and logs. */
   describe(): string {
     if (typeof this.#spec === 'string') return 'the configuration'
-    return 'env' in this.#spec ? `env ${this.#spec.env}` : `file ${this.#spec.file}`
+    if ('env' in this.#spec) return `env ${this.#spec.env}`
+    if (isPathLike(this.#spec.file)) return `file ${this.#spec.file}`
+    return 'the file that the configuration names (what it says there is no path)'
   }
 
-  /** As the configuration names it, a literal redacted. */
+  /** As the configuration names it; a literal is redacted, and so is what stands in place of a path and is none. */
   toJSON(): SourceSpec {
-    return typeof this.#spec === 'string' ? '[redacted]' : this.#spec
+    const spec = this.#spec
+    if (typeof spec === 'string') return '[redacted]'
+    return 'file' in spec && !isPathLike(spec.file) ? { file: '[redacted]' } : spec
   }
 
   toString(): string {
@@ -121,7 +126,8 @@ export class StringSource {
       throw this.#unreadable(
         `cannot be read (${codeOf(error)})`,
         'Check that it exists and who may read it.',
-        error,
+        // The system's own error quotes the path.
+        isPathLike(path) ? error : Object.assign(new Error(codeOf(error)), { code: codeOf(error) }),
       )
     }
   }

@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { startBackend } from '../support/backend.ts'
 import { canaryGuard } from '../support/canary.ts'
-import { run } from '../support/process-child.ts'
+import { eventually } from '../support/e2e-eventually.ts'
+import { run, startChild } from '../support/process-child.ts'
 import { configFile, folderOf } from '../support/process-sidecar.ts'
 
 t.test('a right configuration is told with what it holds, and nothing is opened', async (t) => {
@@ -170,6 +171,41 @@ t.test('--connect ends with 0 where every secret came', async (t) => {
   t.match(stdout, /^ok {6}db-password: from platform, version h-[0-9a-f]{16}$/m)
 })
 
+t.test(
+  'a signal during --connect ends the program that is run, a second one also where it resists',
+  async (t) => {
+    for (const [trap, signals] of [
+      [`trap 'echo told > "$1.term"; exit 1' TERM`, ['SIGINT']],
+      ['trap "" TERM', ['SIGTERM', 'SIGINT']],
+    ] as const) {
+      const marker = join(t.testdir({}), 'pid')
+      const body = `${trap}; echo $$ > "$1"; while :; do sleep 0.05; done`
+      const file = configFile(t, {
+        providers: { local: { type: 'exec', command: ['/bin/sh', '-c', body, 'sh', marker] } },
+        secrets: { x: { provider: 'local' } },
+      })
+      const child = startChild(t, ['check', '--connect', '--config', file])
+      const pid = await eventually('the program runs', () => {
+        const text = existsSync(marker) ? readFileSync(marker, 'utf8') : ''
+        return text.endsWith('\n') && Number(text)
+      })
+      const [first, second] = signals
+      t.teardown(() => isAlive(pid) && process.kill(pid, 'SIGKILL'))
+      child.signal(first)
+      // Of another kind, so that the system does not merge the two.
+      if (second !== undefined) child.signal(second)
+      const { code, stdout, stderr } = await child.ended()
+      t.equal(code, 1)
+      t.notMatch(stdout, /ok|FAILED/)
+      if (second === undefined) {
+        t.match(stderr, 'sidekeep: SIGINT: stopped before all secrets were fetched')
+        t.ok(existsSync(`${marker}.term`))
+      } else t.equal(stderr, '', 'it was not waited for')
+      await eventually('the program is gone', () => !isAlive(pid))
+    }
+  },
+)
+
 t.test('a proxy with all that it can have is valid, and nothing about it is warned of', async (t) => {
   const file = configFile(
     t,
@@ -205,3 +241,12 @@ proxy:
     stderr: '',
   })
 })
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -56,6 +56,41 @@ t.test('a literal credential is never repeated', async (t) => {
   await silent(t, 'providers: { p: { type: http, url: "https://a.test", ca: [CANARY-pem-1] } }')
 })
 
+t.test(
+  'of a provider nothing is repeated that is no word of a few, number, duration, size or boolean',
+  async (t) => {
+    const bad = '"CANARY\\n"'
+    for (const text of [
+      'CANARY-1',
+      '{ p: CANARY-1 }',
+      `{ p: { type: env, prefix: "CANARY-1" } }`,
+      `{ p: { type: file, path: ${bad} } }`,
+      '{ p: { type: exec, command: "/bin/x --token=CANARY-1" } }',
+      '{ p: { type: exec, command: [/bin/x], passEnv: [CANARY-1] } }',
+      '{ p: { type: exec, command: [/bin/x], passEnv: CANARY-1 } }',
+      '{ p: { type: exec, command: [/bin/x], exitCodes: { 3: CANARY-1 } } }',
+      ...['region', 'roleArn', 'externalId', 'sessionName', 'profile'].map(
+        (option) => `{ p: { type: aws-secrets-manager, ${option}: ${bad} } }`,
+      ),
+      ...['project', 'quotaProject', 'impersonate', 'location'].map(
+        (option) => `{ p: { type: google-secret-manager, ${option}: ${bad} } }`,
+      ),
+      `{ p: { type: kubernetes, namespace: ${bad}, selector: ${bad} } }`,
+      `{ p: { type: onepassword-connect, vault: ${bad} } }`,
+      `{ p: { type: vault, namespace: ${bad}, requests: CANARY-1 } }`,
+    ]) {
+      t.match(await silent(t, `providers: ${text}\nsecrets: {}`), /got something else/, text)
+    }
+    const message = await silent(
+      t,
+      'providers: { p: { type: exec, command: [/bin/x], format: jsn, timeout: 10 secs, maxBody: 3QB } }\nsecrets: {}',
+    )
+    t.match(message, /got "jsn"; did you mean "json"/)
+    t.match(message, /got "10 secs"/)
+    t.match(message, /got "3QB"/)
+  },
+)
+
 t.test('a private key that was written in place of its path is never repeated', async (t) => {
   const tls = 'tls: { cert: /c, key: "-----BEGIN PRIVATE KEY-----\\nCANARY-key" }'
   const proxy = `listen: "127.0.0.1:1", upstream: "http://a", ${tls}`

@@ -49,7 +49,7 @@ t.test('an unknown type of provider is told with the known ones', async (t) => {
   t.strictSame(lines, [
     `:1:25 providers.a.type: expected one of ${kinds}, got "htp"; did you mean "http"?`,
     `:1:32 providers.b.type: expected one of ${kinds}, got nothing`,
-    ':1:50 providers.c: expected a mapping with the key type, got 3',
+    ':1:50 providers.c: expected a mapping with the key type, got something else',
   ])
 })
 
@@ -74,7 +74,7 @@ t.test('sections of the wrong kind are told with what they should be', async (t)
     ),
     [
       ':1:6 api: expected a mapping with the keys listen, callers, limit, listeners, allowRemote, tls, access, hosts, maxConnections, demandTimeout, refreshTimeout, maxWait, maxWaiters, maxEventStreams, eventHistory, socketMode, socketOwner, socketGroup, allowSharedDirectory, got a list',
-      ':2:12 providers: expected a mapping of provider names to providers, got "x"',
+      ':2:12 providers: expected a mapping of provider names to providers, got something else',
       ':3:9 secrets: expected a mapping of secret names to rules, got nothing',
       ':4:63 proxy.limits: expected a list of limits, got 3',
     ],

@@ -3,7 +3,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
-import { type SourceUse, StringSource } from '../../src/config/source.ts'
+import { isAbsent, type SourceUse, StringSource } from '../../src/config/source.ts'
 import { CodedError } from '../../src/errors.ts'
 
 async function unreadable(t: Test, source: StringSource): Promise<string> {
@@ -140,4 +140,44 @@ t.test('nothing that prints or serialises a source shows a literal', async (t) =
   t.notMatch(texts.join(), /CANARY/)
   t.equal(inspect(new StringSource({ env: 'TOKEN' })), '[env TOKEN]')
   t.equal(JSON.stringify(new StringSource({ file: '/run/token' })), '{"file":"/run/token"}')
+})
+
+t.test('what stands in place of a path and is none is shown nowhere', async (t) => {
+  const jwt = ['{"alg":"RS256"}', '{"sub":"CANARY-sub"}', 'CANARY-signature']
+    .map((part) => Buffer.from(part).toString('base64url'))
+    .join('.')
+  for (const file of [
+    '{"type":"service_account","private_key":"CANARY-key"}',
+    '-----BEGIN PRIVATE KEY-----CANARY-key',
+    'CANARY-a\nCANARY-b',
+    'CANARY-a\u2028b',
+    '"CANARY-a"',
+    jwt,
+    `/run/${jwt}`,
+    `CANARY-${'a'.repeat(256)}`,
+    'CANARY-a/'.repeat(500),
+  ]) {
+    const source = new StringSource({ file })
+    const message = await unreadable(t, source)
+    t.match(
+      message,
+      /^the file that the configuration names \(what it says there is no path\) cannot be read/,
+    )
+    const error = await source.read().catch((error: unknown) => error)
+    for (const text of [
+      message,
+      inspect(error, { depth: 9 }),
+      inspect(source),
+      JSON.stringify(source),
+      `${source}`,
+    ]) {
+      t.notMatch(text, 'CANARY')
+      t.notOk(text.includes(jwt.slice(0, 20)))
+    }
+    t.equal(isAbsent(error), /ENOENT/.test(message))
+  }
+  for (const file of ['/run/secrets/a b.pem', 'token', '../x/eyJ', '/var/run/secrets/ключ']) {
+    t.equal(new StringSource({ file }).describe(), `file ${file}`)
+    t.strictSame(new StringSource({ file }).toJSON(), { file })
+  }
 })

@@ -102,8 +102,7 @@ export function flag() {
 }
 
 /** A string that is a literal, `{ env: NAME }` or `{ file: PATH }`. */
-export function source(use: SourceUse) {
-  const error = 'a string, { env: NAME } or { file: PATH }'
+export function source(use: SourceUse, error = 'a string, { env: NAME } or { file: PATH }') {
   const written = z.union(
     [
       z.string({ error }).check(z.minLength(1, { error })),

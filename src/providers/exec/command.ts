@@ -1,3 +1,5 @@
+import { basename } from 'node:path'
+
 const placeholder = '{key}'
 
 /** The configured program and arguments. */
@@ -5,12 +7,15 @@ export class Command {
   /** Whether the program is run for each key. */
   readonly perKey: boolean
   readonly program: string
+  /** For messages: the program's own name up to the first space, as somebody may have written a whole line there. */
+  readonly name: string
   readonly #args: readonly string[]
   /** Whether a key begins an argument, and so could be taken for an option. */
   readonly #keyLeads: boolean
 
   constructor([program = '', ...args]: readonly string[]) {
     this.program = program
+    this.name = basename(program.split(/\s/, 1)[0] ?? '')
     this.#args = args
     this.perKey = args.some((arg) => arg.includes(placeholder))
     this.#keyLeads = args.some((arg) => arg.startsWith(placeholder))

@@ -25,7 +25,7 @@ export function createExecProvider(
   const { timeout, maxBody, maxSecrets, maxConcurrentCalls: limit, trimNewline } = config
   const { clock } = context
   const command = new Command(config.command)
-  const place = `provider "${context.name}": ${command.program}`
+  const place = `provider "${context.name}": ${command.name}`
   const runs = new Runs({ clock, maxBody, limit })
   const closing = new AbortController()
 

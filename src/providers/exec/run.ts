@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Clock, Timer } from '../../secrets/provider.ts'
+import { groupBegan, groupEnded, killGroup } from './groups.ts'
 
 /** What is run. */
 export interface Program {
@@ -60,6 +61,7 @@ export class Run {
       this.#finish({ how: 'not started', code: codeOf(error) })
       return
     }
+    if (this.#child.pid !== undefined) groupBegan(this.#child.pid)
     this.#watch(this.#child)
   }
 
@@ -152,6 +154,7 @@ export class Run {
   #finish(result: Result): void {
     if (this.#isOver) return
     this.#isOver = true
+    if (this.#child?.pid !== undefined) groupEnded(this.#child.pid)
     this.#timer?.cancel()
     this.#child?.stdout?.destroy()
     this.#child?.stderr?.destroy()
@@ -168,12 +171,7 @@ export class Run {
   #signal(signal: 'SIGTERM' | 'SIGKILL'): void {
     const pid = this.#child?.pid
     // Once it is over, the number may be another's.
-    if (pid === undefined || this.#isOver) return
-    try {
-      process.kill(-pid, signal)
-    } catch {
-      // ESRCH: nothing of the group is left.
-    }
+    if (pid !== undefined && !this.#isOver) killGroup(pid, signal)
   }
 }
 

@@ -9,13 +9,20 @@ const commandExpected =
 /** A program that is named in another way would depend on where the sidecar was started. */
 const programExpected =
   'a program first, by its absolute path, or by a name that is looked up in the PATH of env; {key} is for arguments only'
-const argumentExpected = 'a string without the character NUL'
+const lineExpected =
+  'a program first, and no command line: write one list item for each argument, as no shell takes a line apart'
+const argumentExpected =
+  'a string without the character NUL; a number or a word such as true is put in quotes'
+const variableValueExpected = 'a string, { env: NAME } or { file: PATH }; a number is put in quotes'
 
 const command = z.array(text(/^[^\0]*$/, argumentExpected), { error: commandExpected }).check(
   z.minLength(1, { error: commandExpected, abort: true }),
   z.refine(([program = '']) => /^(?:\/.+|[^/]+)$/s.test(program) && !program.includes('{key}'), {
     error: programExpected,
+    path: [0],
+    abort: true,
   }),
+  z.refine(([program = '']) => !/\s-/.test(program), { error: lineExpected, path: [0] }),
 )
 
 const exitCode = text(/^(?:[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])$/, 'an exit code from 1 to 255')
@@ -39,7 +46,7 @@ export const exec = section({
     description: 'Whether one newline at the end of `raw` output is dropped, which most programs add.',
     example: false,
   }),
-  env: option(z.optional(z.record(variable(), source('text'))), {
+  env: option(z.optional(z.record(variable(), source('text', variableValueExpected))), {
     description:
       "Environment variables of the program. It gets these, those of `passEnv`, and `PATH`, `HOME` and `LANG`; nothing else of the sidecar's own.",
     type: 'mapping of variable to string source',
