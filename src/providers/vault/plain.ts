@@ -32,11 +32,15 @@ export class Plain {
     this.#handedOut = handedOut
   }
 
-  /** Rejects with a ProviderError; brings `undefined` where there is no such path in the mount. */
-  async fetch(key: string, mount: Mount, signal: AbortSignal): Promise<Fetched | undefined> {
+  /**
+   * Rejects with a ProviderError; brings `undefined` where there is no such path in the mount, and `versioned` where the
+   * server says that the engine is of version 2.
+   */
+  async fetch(key: string, mount: Mount, signal: AbortSignal): Promise<Fetched | 'versioned' | undefined> {
     const granted = await this.#authorized.ask({ path: key, capabilities: ['read'] }, signal)
     const { reply } = granted
-    if (reply.status === 404 && reply.isVaults && !reply.hasErrors) return undefined
+    if (reply.isOfVersionedEngine) return 'versioned'
+    if (reply.isNothing) return undefined
     return this.#take(key, granted, ({ data, leaseMs, ...envelope }) => {
       const lease = keptLease({ data, leaseMs, ...envelope })
       if (lease !== undefined) return { lease }
@@ -61,7 +65,7 @@ export class Plain {
     }
     const granted = await this.#authorized.ask(asked, signal)
     const { reply } = granted
-    if (reply.status === 404 && reply.isVaults && !reply.hasErrors) {
+    if (reply.isNothing) {
       throw missing(reply.place, 'there is nothing at this path.')
     }
     return this.#take(key, granted, (envelope) => {
