@@ -77,6 +77,7 @@ export class Mounts {
     const first = path.slice(0, path.indexOf('/') + 1)
     const known = this.#find(path)
     if (known !== undefined) return known
+    if (this.#kvVersion !== 'auto') this.#refuseTokens(path)
     if (this.#kvVersion !== 'auto') return new Mount(first, this.#kvVersion, this.#clock.now())
     // Others below the same first segment may well ask for the same mount.
     const probing = this.#probes.underWay(first, signal)
@@ -145,6 +146,13 @@ export class Mounts {
   #learn(mount: Mount): Mount {
     this.#known.set(mount.path, mount)
     return mount
+  }
+
+  /** Where the server is not asked what lies there, a namespace before it does not hide what answers with the token. */
+  #refuseTokens(path: string): void {
+    if (!/(?:^|\/)auth\/token(?:\/|$)/.test(path)) return
+    const place = this.#authorized.client.place({ path })
+    throw missing(place, 'what lies below auth/token/ is read only where requests names it.')
   }
 
   async #probe(path: string): Promise<Mount> {
