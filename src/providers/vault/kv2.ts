@@ -84,10 +84,9 @@ function nameOf(number: string, createdTime: unknown): string {
 function fetchedOf(reply: Reply, secret: Versioned): Fetched | undefined {
   const { status, place, envelope } = reply
   const metadata = metadataOf(reply)
-  if (status === 404 && reply.isVaults && !reply.hasErrors) {
-    if (metadata === undefined) return undefined
-    throw isGone(metadata, place)
-  }
+  if (reply.isNothing) return undefined
+  // Its own null, beside metadata: a 404 of another form tells of no version.
+  if (status === 404 && metadata !== undefined && hasNoData(reply)) throw isGone(metadata, place)
   if (status !== 200) throw failureOf(reply)
   const version = numberOf(metadata?.version)
   const data = envelope?.data?.data
@@ -104,6 +103,11 @@ function fetchedOf(reply: Reply, secret: Versioned): Fetched | undefined {
 function metadataOf({ envelope }: Reply): Record<string, unknown> | undefined {
   const metadata = envelope?.data?.metadata
   return isJsonObject(metadata) ? metadata : undefined
+}
+
+function hasNoData({ envelope }: Reply): boolean {
+  const data = envelope?.data
+  return data !== undefined && Object.hasOwn(data, 'data') && data.data === null
 }
 
 function isGone(metadata: Record<string, unknown>, place: string): ProviderError {

@@ -112,7 +112,7 @@ class Walk {
     const asked = { path, right: `${path}*`, query: 'list=true', capabilities: ['list'] }
     const { reply } = await this.#options.authorized.ask(asked, this.#signal)
     // An empty folder, which is one that is not there.
-    if (reply.status === 404 && reply.isVaults && !reply.hasErrors) return []
+    if (reply.isNothing) return []
     if (reply.status !== 200) throw failureOf(reply)
     const keys = reply.envelope?.data?.keys
     if (!Array.isArray(keys)) throw unavailable(reply.place, 'malformed', 'the answer is no list of keys.')

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../secrets/provider.ts'
 import { ProviderError } from '../../secrets/provider.ts'
 import type { VaultClient } from './client.ts'
+import { unavailable } from './failure.ts'
 import { Liveness } from './liveness.ts'
 import type { LogIn } from './login/method.ts'
 import { unlessAborted } from './pauses.ts'
@@ -21,11 +22,15 @@ const futileFor = 5 * 60_000
 const firstBackoff = 1_000
 const longestBackoff = 30_000
 
+/** How many tokens in a row may die early before the next login has to wait. */
+const earlyDeaths = 3
+
 export interface LoginSessionOptions {
   readonly client: VaultClient
   readonly clock: Clock
   readonly random: () => number
   readonly logIn: LogIn
+  readonly warn: (message: string) => void
   /** Whether anything that was handed out lives only as long as this token. */
   readonly isNeeded: (token: Token) => boolean
 }
@@ -47,6 +52,11 @@ export class LoginSession implements Session {
   /** The last token that a denial was blamed on: many keys may be denied with one. */
   #blamed: Token | undefined
   #retry: Timer | undefined
+  /** The last token that was found dead when it was used. */
+  #foundDead: Token | undefined
+  /** How many in a row were found dead before half of their life was over. */
+  #early = 0
+  #hasWarned = false
 
   constructor(options: LoginSessionOptions) {
     this.#options = options
@@ -73,14 +83,17 @@ export class LoginSession implements Session {
     const isOld = this.#now - token.obtainedAt >= this.#patience
     if (isAlive && (!isOld || this.#options.isNeeded(token))) return 'denied'
     if (!isAlive && this.#now < this.#futileUntil) return 'denied'
+    if (!isAlive) this.#foundDead = token
     return await this.#waitFor(this.#logIn(), signal)
   }
 
   async refusedAgain(token: Token): Promise<void> {
     // Where a new token looks dead, it is one that may not look itself up, and dead and denied cannot be told apart.
     const isAlive = await this.#liveness.isAlive(token).catch(() => true)
-    if (!isAlive) this.#futileUntil = this.#now + futileFor
-    else if (this.#blamed !== token) this.#patience = Math.min(this.#patience * 2, longestPatience)
+    if (!isAlive) {
+      this.#futileUntil = this.#now + futileFor
+      this.#early = 0
+    } else if (this.#blamed !== token) this.#patience = Math.min(this.#patience * 2, longestPatience)
     this.#blamed = token
   }
 
@@ -123,6 +136,7 @@ export class LoginSession implements Session {
       const token = await this.#options.logIn(this.#ended.signal)
       this.#failure = undefined
       this.#failures = 0
+      this.#countEarly(this.#current)
       this.#take(token)
       return token
     } catch (error) {
@@ -138,6 +152,24 @@ export class LoginSession implements Session {
     const { random } = this.#options
     const backoff = Math.min(firstBackoff * 2 ** this.#failures++, longestBackoff) * (0.5 + random() / 2)
     this.#failure = { error, until: this.#now + Math.max(backoff, error.retryAfterMs ?? 0) }
+  }
+
+  /** Logins that succeed are no reason to make one for each request: each is work for the server, and a token. */
+  #countEarly(former: Token | undefined): void {
+    const life = former === undefined || former.firstMs === 0 ? 2 * oldEnough : former.firstMs
+    const isEarly =
+      former !== undefined && former === this.#foundDead && this.#now - former.obtainedAt < life / 2
+    this.#early = isEarly ? this.#early + 1 : 0
+    this.#foundDead = undefined
+    if (this.#early < earlyDeaths) return
+    const { client, random, warn } = this.#options
+    const words = `${this.#early} tokens in a row died long before their end, so the next login waits. Has the role token_num_uses? Set it to 0; else see who revokes them.`
+    const backoff = Math.min(firstBackoff * 2 ** (this.#early - earlyDeaths), longestBackoff)
+    const wait = backoff * (0.5 + random() / 2)
+    const place = client.place({ method: 'POST', path: 'auth' })
+    this.#failure = { error: unavailable(place, 'status', words, wait), until: this.#now + wait }
+    if (!this.#hasWarned) warn(words)
+    this.#hasWarned = true
   }
 
   #take(token: Token): void {

@@ -3,10 +3,11 @@ import type { Clock } from '../../secrets/provider.ts'
 import { isJsonObject } from '../shared/json.ts'
 import type { Authorized } from './authorized.ts'
 import { failureOf, missing, unavailable } from './failure.ts'
+import { Probes } from './probes.ts'
 
 /** Milliseconds for which a mount is taken to be what it was found to be: an engine can be upgraded, or replaced. */
 const remembered = 60 * 60_000
-/** And for which a path that is not there is not blamed on a mount that has changed. */
+/** And for which a path that is not there is not blamed on a mount that has changed, where it was never read. */
 const surelyCurrent = 60_000
 /** Milliseconds for which metadata that was denied is not asked for again. */
 const denialHolds = 10 * 60_000
@@ -58,12 +59,17 @@ export class Mounts {
   readonly #authorized: Authorized
   readonly #clock: Clock
   readonly #kvVersion: VaultProviderConfig['kvVersion']
+  /** A mount of a configured version is one that was read: whoever asks may name any number of others. */
   readonly #known = new Map<string, Mount>()
+  /** The paths of mounts below which something was read. */
+  readonly #read = new Set<string>()
+  readonly #probes: Probes
 
   constructor(authorized: Authorized, clock: Clock, kvVersion: VaultProviderConfig['kvVersion']) {
     this.#authorized = authorized
     this.#clock = clock
     this.#kvVersion = kvVersion
+    this.#probes = new Probes((path) => this.#probe(path), authorized.client)
   }
 
   /** Rejects with a ProviderError. */
@@ -71,19 +77,41 @@ export class Mounts {
     const first = path.slice(0, path.indexOf('/') + 1)
     const known = this.#find(path)
     if (known !== undefined) return known
-    if (this.#kvVersion === 'auto') return this.#learn(await this.#probe(path, signal))
-    return this.#learn(new Mount(first, this.#kvVersion, this.#clock.now()))
+    if (this.#kvVersion !== 'auto') this.#refuseTokens(path)
+    if (this.#kvVersion !== 'auto') return new Mount(first, this.#kvVersion, this.#clock.now())
+    // Others below the same first segment may well ask for the same mount.
+    const probing = this.#probes.underWay(first, signal)
+    if (probing === undefined) return this.#learn(await this.#probes.make(first, path, signal))
+    await probing
+    return await this.of(path, signal)
   }
 
-  /** The path is not there: another mount where that has changed since it was found out, else undefined. */
-  async changed(mount: Mount, path: string, signal: AbortSignal): Promise<Mount | undefined> {
-    if (this.#kvVersion !== 'auto' || this.#clock.now() - mount.foundAt < surelyCurrent) return undefined
-    const now = await this.#probe(path, signal)
+  /** Something was read below it. */
+  wasRead(mount: Mount): void {
+    this.#read.add(mount.path)
+    if (this.#kvVersion !== 'auto' && !this.#known.has(mount.path)) this.#learn(mount)
+  }
+
+  /**
+   * The path is not there: another mount where that has changed since it was found out, else undefined.
+   *
+   * @param isSurelyOther whether the server has said that the mount is not what it is taken for
+   */
+  async changed(
+    mount: Mount,
+    path: string,
+    isSurelyOther: boolean,
+    signal: AbortSignal,
+  ): Promise<Mount | undefined> {
+    if (this.#kvVersion !== 'auto') return undefined
+    const isSurelyCurrent = this.#clock.now() - mount.foundAt < surelyCurrent && !this.#read.has(mount.path)
+    if (isSurelyCurrent && !isSurelyOther) return undefined
+    const now = await this.#probes.makeAnew(mount.path, path, signal)
     if (now.isSameAs(mount)) {
       mount.found(now.foundAt)
       return undefined
     }
-    this.#known.delete(mount.path)
+    if (this.#known.get(mount.path) === mount) this.#known.delete(mount.path)
     return this.#learn(now)
   }
 
@@ -120,13 +148,20 @@ export class Mounts {
     return mount
   }
 
-  async #probe(path: string, signal: AbortSignal): Promise<Mount> {
+  /** Where the server is not asked what lies there, a namespace before it does not hide what answers with the token. */
+  #refuseTokens(path: string): void {
+    if (!/(?:^|\/)auth\/token(?:\/|$)/.test(path)) return
+    const place = this.#authorized.client.place({ path })
+    throw missing(place, 'what lies below auth/token/ is read only where requests names it.')
+  }
+
+  async #probe(path: string): Promise<Mount> {
     const asked = {
       path: `sys/internal/ui/mounts/${path.replace(/\/$/, '')}`,
       capabilities: ['read'],
       whenDenied: `nothing is mounted there, or the token has no right to anything below the mount. Check the path and the namespace, and give its policy the right to read it.`,
     }
-    const { reply } = await this.#authorized.ask(asked, signal)
+    const { reply } = await this.#authorized.ask(asked, this.#probes.signal)
     if (reply.status !== 200) throw failureOf(reply)
     const data = reply.envelope?.data
     if (data === undefined || typeof data.path !== 'string' || typeof data.type !== 'string') {

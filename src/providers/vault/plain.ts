@@ -14,6 +14,9 @@ export interface ConfiguredRequest {
   readonly body?: Record<string, unknown> | undefined
 }
 
+/** Vault's own answers have the token near the top. */
+const deepest = 8
+
 /** How long a value lives, as far as the backend says. */
 interface Life {
   readonly lease?: Lease
@@ -32,11 +35,18 @@ export class Plain {
     this.#handedOut = handedOut
   }
 
-  /** Rejects with a ProviderError; brings `undefined` where there is no such path in the mount. */
-  async fetch(key: string, mount: Mount, signal: AbortSignal): Promise<Fetched | undefined> {
+  /**
+   * Rejects with a ProviderError; brings `undefined` where there is no such path in the mount, and `versioned` where the
+   * server says that the engine is of version 2.
+   */
+  async fetch(key: string, mount: Mount, signal: AbortSignal): Promise<Fetched | 'versioned' | undefined> {
     const granted = await this.#authorized.ask({ path: key, capabilities: ['read'] }, signal)
     const { reply } = granted
-    if (reply.status === 404 && reply.isVaults && !reply.hasErrors) return undefined
+    if (reply.isOfVersionedEngine) return 'versioned'
+    if (reply.isNothing) return undefined
+    if (reply.isSuccess && holds(reply.envelope?.data, granted.token, 0)) {
+      throw missing(reply.place, 'it holds the token in use, which is read only where requests names it.')
+    }
     return this.#take(key, granted, ({ data, leaseMs, ...envelope }) => {
       const lease = keptLease({ data, leaseMs, ...envelope })
       if (lease !== undefined) return { lease }
@@ -61,7 +71,7 @@ export class Plain {
     }
     const granted = await this.#authorized.ask(asked, signal)
     const { reply } = granted
-    if (reply.status === 404 && reply.isVaults && !reply.hasErrors) {
+    if (reply.isNothing) {
       throw missing(reply.place, 'there is nothing at this path.')
     }
     return this.#take(key, granted, (envelope) => {
@@ -73,6 +83,12 @@ export class Plain {
   #take(key: string, { reply, token }: Granted, lifeOf: (envelope: Envelope) => Life): Fetched {
     const { place, envelope, askedAt } = reply
     if (!reply.isSuccess) throw failureOf(reply)
+    const { leaseId: id, leaseMs } = envelope ?? { leaseId: '', leaseMs: 0 }
+    const handOut = (durationMs: number): void => {
+      if (id !== '') this.#handedOut.add(key, { id, durationMs, renewable: false }, token, askedAt)
+    }
+    // Also where the answer is of no further use: whoever got a lease is to give it back.
+    handOut(leaseMs > 0 ? leaseMs : Number.POSITIVE_INFINITY)
     if (envelope?.data === undefined) throw unavailable(place, 'malformed', 'the answer holds no data.')
     const { data } = envelope
     const life = withToken(
@@ -81,14 +97,16 @@ export class Plain {
       askedAt,
     )
     const value = secretOf(data, place)
-    const { leaseId: id, leaseMs } = envelope
-    // Also where the answer is of no further use: whoever got a lease is to give it back.
-    if (id !== '') {
-      const durationMs = life.lease?.durationMs ?? (leaseMs > 0 ? leaseMs : Number.POSITIVE_INFINITY)
-      this.#handedOut.add(key, { id, durationMs, renewable: false }, token, askedAt)
-    }
+    if (life.lease !== undefined) handOut(life.lease.durationMs)
     return { value, ...life }
   }
+}
+
+/** Whether the token is in it as a text of its own, wherever: no path of whatever kind hands it to callers. */
+function holds(data: unknown, token: Token, depth: number): boolean {
+  if (typeof data === 'string') return token.isText(data.trim())
+  if (typeof data !== 'object' || data === null || depth > deepest) return false
+  return Object.values(data).some((value) => holds(value, token, depth + 1))
 }
 
 /** A lease ends with its token; one that cannot be renewed has an end that is known. */

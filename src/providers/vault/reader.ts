@@ -30,16 +30,20 @@ export class Reader {
     const parsed = parseKey(key)
     if ('refused' in parsed) throw this.#missing(key, `cannot be asked for: ${parsed.refused}.`)
     const { path, version } = parsed
-    const read = (mount: Mount): Promise<Fetched | Unchanged | undefined> =>
-      this.#read(key, { mount, path, version, held }, signal)
+    const read = async (mount: Mount): Promise<Fetched | Unchanged | 'versioned' | undefined> => {
+      const found = await this.#read(key, { mount, path, version, held }, signal)
+      if (typeof found === 'object') mounts.wasRead(mount)
+      return found
+    }
 
     const mount = await mounts.of(path, signal)
-    const found = await read(mount)
-    if (found !== undefined) return found
+    let found = await read(mount)
+    if (typeof found === 'object') return found
     // An engine that became another one answers as if the secret were gone.
-    const another = await mounts.changed(mount, path, signal)
-    const again = another === undefined ? undefined : await read(another)
-    if (again !== undefined) return again
+    const another = await mounts.changed(mount, path, found === 'versioned', signal)
+    if (another !== undefined) found = await read(another)
+    if (typeof found === 'object') return found
+    if (found === 'versioned') throw this.#unlikeItsVersion(key, mount)
     throw this.#missing(key, `is not there, at the mount ${JSON.stringify(mount.path)}.${hint(mount, path)}`)
   }
 
@@ -52,7 +56,7 @@ export class Reader {
       held,
     }: { mount: Mount; path: string; version: string | undefined; held: string | undefined },
     signal: AbortSignal,
-  ): Promise<Fetched | Unchanged | undefined> {
+  ): Promise<Fetched | Unchanged | 'versioned' | undefined> {
     const { kv2, plain } = this.#options
     const below = mount.below(path)
     if (below === '') throw this.#missing(key, 'is a mount, and no secret.')
@@ -64,6 +68,11 @@ export class Reader {
       )
     }
     return await plain.fetch(key, mount, signal)
+  }
+
+  #unlikeItsVersion(key: string, mount: Mount): ProviderError {
+    const words = `the key ${JSON.stringify(key)}: the server says that the engine at ${JSON.stringify(mount.path)} is of version 2. Check kvVersion.`
+    return new ProviderError('unavailable', 'malformed', `provider "${this.#options.name}": ${words}`)
   }
 
   #missing(key: string, words: string): ProviderError {

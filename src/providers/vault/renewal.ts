@@ -66,7 +66,7 @@ export class Renewal {
       )
       .then(
         (reply) => this.#took(reply),
-        () => this.#failed(),
+        () => this.#failed(0),
       )
       // What is left to go wrong here is a fault of ours; the token then lives as long as it does.
       .catch(() => this.#spent())
@@ -80,19 +80,24 @@ export class Renewal {
     if (!reply.isSuccess || auth === undefined) {
       // It is dead, or not renewable after all: no use in trying again.
       if (status === 400 || status === 403) this.#spent()
-      else this.#failed()
+      else this.#failed(reply.retryAfterMs ?? 0)
       return
     }
     const ttlMs = millisecondsOf(auth.lease_duration)
+    // Nothing is left of it: of a token that ends, 0 does not mean that it ends no more.
+    if (ttlMs === 0) {
+      this.#spent()
+      return
+    }
     this.#failures = 0
     token.lives({ ttlMs, renewable: auth.renewable === true }, askedAt)
-    const isNearItsEnd = ttlMs > 0 && ttlMs < leastRenewal * token.firstMs
+    const isNearItsEnd = ttlMs < leastRenewal * token.firstMs
     if (isNearItsEnd) this.#after((token.endsAt - clock.now()) * replaceAt, () => this.#spent())
     else this.start()
   }
 
-  /** Tried again with backoff, and at the latest when most of what was left is over. */
-  #failed(): void {
+  /** Tried again with backoff, or when the server says, and at the latest when most of what was left is over. */
+  #failed(retryAfterMs: number): void {
     const { token, clock, random } = this.#options
     if (this.#ended.signal.aborted) return
     const left = token.endsAt - clock.now()
@@ -101,7 +106,7 @@ export class Renewal {
       return
     }
     const backoff = Math.min(shortestWait * 2 ** this.#failures++, longestBackoff) * (0.5 + random() / 2)
-    this.#after(Math.min(backoff, left / 2), () => this.#renew())
+    this.#after(Math.min(Math.max(backoff, retryAfterMs), left / 2), () => this.#renew())
   }
 
   #spent(): void {

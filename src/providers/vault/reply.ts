@@ -28,6 +28,10 @@ export class Reply implements ReplyHead {
   readonly askedAt: number
   /** Whether the body has the form of Vault's, rather than that of something between. */
   readonly isVaults: boolean
+  /** Whether Vault says that nothing is there: with `errors: []` and nothing else, as no API of another form does. */
+  readonly isNothing: boolean
+  /** Whether Vault warns that the engine is of version 2, and has no paths such as the one asked for. */
+  readonly isOfVersionedEngine: boolean
   readonly #envelope: Envelope | undefined
   readonly #errors: readonly string[]
 
@@ -38,8 +42,12 @@ export class Reply implements ReplyHead {
     this.retryAfterMs = head.retryAfterMs
     this.askedAt = head.askedAt
     const json = bodyOf(body, this.isSuccess)
-    this.isVaults = json !== undefined && (this.isSuccess || Array.isArray(json.errors) || 'data' in json)
-    this.#errors = errorsOf(json?.errors)
+    const errors = json !== undefined && Object.hasOwn(json, 'errors') ? json.errors : undefined
+    this.isVaults = json !== undefined && (this.isSuccess || isTexts(errors))
+    this.isNothing = this.status === 404 && Array.isArray(errors) && errors.length === 0
+    this.isOfVersionedEngine =
+      this.status === 404 && isTexts(json?.warnings) && json.warnings.some(tellsOfVersions)
+    this.#errors = textsOf(errors)
     this.#envelope = json === undefined ? undefined : envelopeOf(json)
   }
 
@@ -56,11 +64,6 @@ export class Reply implements ReplyHead {
   says(pattern: RegExp): boolean {
     return this.#errors.some((text) => pattern.test(text))
   }
-
-  /** Whether it tells of an error in words, where others of the same status have none. */
-  get hasErrors(): boolean {
-    return this.#errors.length > 0
-  }
 }
 
 function bodyOf(body: Buffer, isSuccess: boolean): Record<string, unknown> | undefined {
@@ -76,11 +79,17 @@ function bodyOf(body: Buffer, isSuccess: boolean): Record<string, unknown> | und
   return undefined
 }
 
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string')
+}
+
 /** What is matched against patterns is short, whatever was sent. */
-function errorsOf(errors: unknown): string[] {
-  if (!Array.isArray(errors)) return []
-  const texts = errors.filter((text) => typeof text === 'string')
-  return texts.slice(0, 10).map((text) => text.slice(0, 1000))
+function textsOf(errors: unknown): string[] {
+  return isTexts(errors) ? errors.slice(0, 10).map((text) => text.slice(0, 1000)) : []
+}
+
+function tellsOfVersions(warning: string): boolean {
+  return /versioned K\/V/i.test(warning.slice(0, 1000))
 }
 
 function envelopeOf(json: Record<string, unknown>): Envelope {

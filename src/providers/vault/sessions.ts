@@ -9,6 +9,7 @@ import { jwtLogin } from './login/jwt.ts'
 import type { LogIn } from './login/method.ts'
 import { LoginSession } from './login-session.ts'
 import type { Session } from './session.ts'
+import type { Token } from './token.ts'
 
 export interface SessionParts {
   readonly client: VaultClient
@@ -22,7 +23,10 @@ export function sessionOf(
   { name, clock, warn }: ProviderContext,
   { client, handedOut, random }: SessionParts,
 ): Session {
-  if (auth.token !== undefined) return new GivenSession({ client, clock, random, warn, source: auth.token })
+  const isNeeded = (token: Token): boolean => handedOut.hangsOn(token)
+  if (auth.token !== undefined) {
+    return new GivenSession({ client, clock, random, warn, source: auth.token, isNeeded })
+  }
   const logIn = loginOf(auth, client)
   if (logIn === undefined) throw new Error(`provider "${name}": auth has no member`)
   return new LoginSession({
@@ -30,7 +34,8 @@ export function sessionOf(
     clock,
     random,
     logIn,
-    isNeeded: (token) => handedOut.hangsOn(token),
+    warn,
+    isNeeded,
   })
 }
 

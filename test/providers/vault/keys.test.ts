@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import { encodePath, parseKey } from '../../../src/providers/vault/path.ts'
 import { startFakeVault } from '../../support/fake-vault.ts'
-import { envelope } from '../../support/fake-vault-answer.ts'
+import { envelope, type FakeAnswer, type FakeRequest } from '../../support/fake-vault-answer.ts'
+import { leaksNothing } from '../conformance.ts'
 import { one, value, withToken } from './support.ts'
 
 t.test('a key that would lead elsewhere is missing, and never sent', async (t) => {
@@ -102,4 +103,19 @@ t.test('whatever the key, what is sent is one path below /v1/ that decodes to th
     { numRuns: 1000 },
   )
   t.end()
+})
+
+t.test('no key leads to the token through a namespace in its path', async (t) => {
+  const vault = await startFakeVault(t)
+  const answer = ({ tokenText }: FakeRequest): FakeAnswer => envelope({ data: { deep: [{ id: tokenText }] } })
+  vault.engines.set('team-a/', answer)
+  const provider = withToken(t, vault, { kvVersion: 1 })
+  for (const key of ['team-a/auth/token/lookup-self', 'team-a/b/auth/token', 'team-a/mirror']) {
+    const error = await one(provider, key)
+    t.match(error, { kind: 'missing', message: /is read only where requests names it/ }, key)
+    leaksNothing(t, error)
+  }
+  t.equal(vault.count(/auth\/token\/?$|team-a\/auth/), 0, 'nor is it asked for')
+  vault.mountKv('kv/', 1).put('auth/tokens', { v: 'CANARY-1' })
+  t.ok(await value(provider, 'kv/auth/tokens'))
 })

@@ -1,9 +1,24 @@
 import t from 'tap'
+import { Authorized } from '../../../src/providers/vault/authorized.ts'
+import { VaultClient } from '../../../src/providers/vault/client.ts'
+import { Mounts } from '../../../src/providers/vault/mounts.ts'
+import type { Session } from '../../../src/providers/vault/session.ts'
+import { systemClock } from '../../../src/secrets/clock.ts'
 import { startFakeVault } from '../../support/fake-vault.ts'
 import { envelope } from '../../support/fake-vault-answer.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
-import { leaksNothing, text } from '../conformance.ts'
-import { failureAt, one, source, value, vaultProvider, withToken } from './support.ts'
+import { context, leaksNothing, signal, text } from '../conformance.ts'
+import {
+  configOf,
+  everything,
+  failure,
+  failureAt,
+  one,
+  source,
+  value,
+  vaultProvider,
+  withToken,
+} from './support.ts'
 
 t.test('a secret of KV version 2 is the map of its data, with its version', async (t) => {
   const vault = await startFakeVault(t)
@@ -96,9 +111,30 @@ t.test('a 404 that is not of Vault deletes nothing', async (t) => {
   vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
   const provider = withToken(t, vault)
   await value(provider, 'kv/app')
-  for (const body of ['<html>CANARY-not found</html>', '', '[]', '{"message":"CANARY-no route"}']) {
+  const old = withToken(t, vault, { kvVersion: 1 })
+  const named = withToken(t, vault, { requests: { app: { path: 'kv/data/app', method: 'GET' } } })
+  for (const body of [
+    '<html>CANARY-not found</html>',
+    '',
+    '[]',
+    '{"message":"CANARY-no route"}',
+    '{"errors":[{"status":"404","title":"CANARY-no route"}]}',
+    '{"errors":[null]}',
+    '{"errors":["CANARY-no handler for route"]}',
+    '{"errors":null,"data":{}}',
+    '{"status":404,"data":null}',
+    '{"data":{"metadata":{"version":1}}}',
+    '{"data":{"data":null}}',
+    '{"data":{"data":null,"metadata":[]}}',
+    '{"data":{"data":{},"metadata":{"version":1}}}',
+  ]) {
     vault.intercept = () => ({ status: 404, body })
     t.match(await one(provider, 'kv/app'), { kind: 'unavailable', reason: 'status' }, body)
+    t.match(await one(old, 'kv/app'), { kind: 'unavailable', reason: 'status' }, `version 1: ${body}`)
+    t.match(await one(named, 'app'), { kind: 'unavailable', reason: 'status' }, `a request: ${body}`)
+    t.match(await failure(provider.listKeys?.(['kv/*'], signal()) ?? Promise.resolve()), {
+      kind: 'unavailable',
+    })
   }
 })
 
@@ -211,6 +247,82 @@ t.test('an engine that was upgraded has not lost its secrets', async (t) => {
   await clock.advance(5 * 60_000)
   t.match((await value(provider, 'kv/app')).version, /^1-/)
   t.match(await one(provider, 'kv/other'), { kind: 'missing' })
+})
+
+t.test('an engine that is upgraded just after it was read has not lost its secrets', async (t) => {
+  const vault = await startFakeVault(t)
+  const kv = vault.mountKv('kv/', 1).put('a', { v: 'CANARY-a' }).put('b', { v: 'CANARY-b' })
+  const provider = withToken(t, vault)
+  for (const key of ['kv/a', 'kv/b']) await value(provider, key)
+  kv.version = 2
+  const found = await Promise.all([value(provider, 'kv/a'), value(provider, 'kv/b')])
+  t.strictSame(found.map(text), ['{"v":"CANARY-a"}', '{"v":"CANARY-b"}'])
+  kv.version = 1
+  t.equal(text(await value(provider, 'kv/a')), '{"v":"CANARY-a"}', 'and back')
+})
+
+t.test('an engine that says it has versions is none of version 1, and nothing is gone', async (t) => {
+  const vault = await startFakeVault(t)
+  vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
+  t.match(await one(withToken(t, vault, { kvVersion: 1 }), 'kv/app'), {
+    kind: 'unavailable',
+    reason: 'malformed',
+    message: /is of version 2\. Check kvVersion/,
+  })
+  // As Vault itself writes it, before the version that is found out and read by is the other one.
+  const provider = withToken(t, vault)
+  vault.intercept = ({ path }) =>
+    path.includes('mounts/') ? envelope({ data: { path: 'kv/', type: 'kv', options: null } }) : undefined
+  t.match(await one(provider, 'kv/app'), { kind: 'unavailable', reason: 'malformed' })
+  vault.intercept = () => undefined
+  t.equal(text(await value(provider, 'kv/app')), '{"v":"CANARY-1"}')
+})
+
+t.test('keys that are asked for at the same time share what is found out of their mount', async (t) => {
+  const vault = await startFakeVault(t)
+  const kv = vault.mountKv('team/kv/', 2)
+  vault.mountKv('team/old/', 1).put('a', { v: 'CANARY-old' })
+  const keys = Array.from({ length: 8 }, (_, n) => `team/kv/a${n}`)
+  for (const key of keys) kv.put(key.slice('team/kv/'.length), { v: 'CANARY-1' })
+  const provider = withToken(t, vault)
+  await Promise.all([...keys, 'team/old/a'].map((key) => value(provider, key)))
+  t.equal(vault.count(/mounts/), 2)
+})
+
+t.test('a probe that many wait for fails once for all, and not with the one who gives up', async (t) => {
+  const vault = await startFakeVault(t)
+  vault.mountKv('kv/', 2).put('a', { v: 'CANARY-1' }).put('b', { v: 'CANARY-1' })
+  const provider = withToken(t, vault)
+  vault.intercept = ({ path }) =>
+    path.includes('mounts/') ? { status: 500, body: { errors: [] } } : undefined
+  const failures = await Promise.all(['kv/a', 'kv/b'].map((key) => one(provider, key)))
+  t.match(failures, [{ kind: 'unavailable' }, { kind: 'unavailable' }])
+  t.equal(vault.count(/mounts/), 1)
+  const given = new AbortController()
+  vault.intercept = ({ path }) => {
+    if (path.includes('mounts/')) given.abort()
+    return undefined
+  }
+  const [gaveUp, other] = await Promise.all([
+    one(provider, 'kv/a', undefined, given.signal).catch((error: unknown) => error),
+    one(provider, 'kv/b'),
+  ])
+  t.match(gaveUp, { reason: 'aborted' })
+  t.match(other, { version: /^1-/ })
+})
+
+t.test('with a configured version only a mount that was read is kept', async (t) => {
+  const vault = await startFakeVault(t)
+  vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
+  const token = source(vault.token({ ttl: 0, policy: everything }))
+  const client = new VaultClient(configOf(vault.url, { auth: { token } }), context(t))
+  t.teardown(() => client.close())
+  const session = { token: () => Promise.reject(new Error('nothing is asked')) }
+  const mounts = new Mounts(new Authorized(client, session as unknown as Session), systemClock, 2)
+  const mount = await mounts.of('kv/app', signal())
+  t.not(await mounts.of('kv/app', signal()), mount)
+  mounts.wasRead(mount)
+  t.equal(await mounts.of('kv/app', signal()), mount)
 })
 
 t.test('an answer that is no secret is malformed', async (t) => {

@@ -210,6 +210,26 @@ t.test('of a batch token, or one that was given, each lease is revoked', async (
   t.equal(vault.count(/revoke-self/), 0, 'neither is ours to revoke')
 })
 
+t.test('a lease whose answer is of no use is given back too', async (t) => {
+  const { vault, warnings, make } = await rig(t, { ttl: 60, renewable: true })
+  const body = { lease_duration: 3600, renewable: false }
+  const answers = [{ data: { expiration: 5 } }, { data: null }]
+  vault.engines.set('pki/', ({ token: by, path }) => {
+    if (by === undefined) return undefined
+    const lease_id = vault.leases.make(path, by, { ttl: 3600, renewable: false })
+    return envelope({ ...body, lease_id, ...answers.shift() })
+  })
+  const provider = make({
+    revokeOnStop: true,
+    auth: { token: source(vault.token({ ttl: 0, policy: everything })) },
+    requests: { web: { path: 'pki/issue/web', method: 'POST', body: {} } },
+  })
+  for (const _ of [1, 2]) t.match(await one(provider, 'web'), { kind: 'unavailable', reason: 'malformed' })
+  await provider.close?.()
+  t.equal(vault.leases.revoked.length, 2)
+  t.strictSame(warnings, [])
+})
+
 t.test('revoking that fails, or hangs, is told of and holds up no stop', async (t) => {
   const { vault, clock, warnings, make } = await rig(t, { ttl: 60, renewable: true })
   for (const answer of ['hang', 'reset', { status: 403, body: { errors: ['CANARY'] } }] as const) {

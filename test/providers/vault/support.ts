@@ -14,14 +14,9 @@ import { type Brought, context, signal } from '../conformance.ts'
 
 export const source = (text: string): StringSource => new StringSource(text)
 
-/** A provider with the defaults of the configuration, closed when the test ends. Its jitter is in the middle. */
-export function vaultProvider(
-  t: Test,
-  url: string,
-  more: Partial<VaultProviderConfig> = {},
-  around: Partial<ProviderContext> = {},
-): Provider {
-  const config: VaultProviderConfig = {
+/** A configuration with the defaults. */
+export function configOf(url: string, more: Partial<VaultProviderConfig> = {}): VaultProviderConfig {
+  return {
     type: 'vault',
     url,
     redirectHosts: [],
@@ -35,6 +30,16 @@ export function vaultProvider(
     maxConcurrentCalls: 8,
     ...more,
   }
+}
+
+/** A provider with the defaults of the configuration, closed when the test ends. Its jitter is in the middle. */
+export function vaultProvider(
+  t: Test,
+  url: string,
+  more: Partial<VaultProviderConfig> = {},
+  around: Partial<ProviderContext> = {},
+): Provider {
+  const config = configOf(url, more)
   const provider = createVaultProvider(config, context(t, around), () => 0.5)
   let closing: Promise<void> | undefined
   const closedOnce = { ...provider, close: () => (closing ??= provider.close?.() ?? Promise.resolve()) }

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { StringSource } from '../../../src/config/source.ts'
 import type { Provider } from '../../../src/secrets/provider.ts'
 import { type FakeVault, startFakeVault } from '../../support/fake-vault.ts'
+import { envelope, type FakeAnswer } from '../../support/fake-vault-answer.ts'
 import type { TokenSpec } from '../../support/fake-vault-tokens.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 import { leaksNothing } from '../conformance.ts'
@@ -166,6 +167,129 @@ t.test('a given token is looked up once, and renewed', async (t) => {
   await clock.advance(400_000)
   await until(() => vault.count(/renew-self/) === 1)
   t.equal(vault.count(/lookup-self/), 1)
+})
+
+t.test('a given token is looked up again until there is an answer, and then renewed', async (t) => {
+  const clock = new VirtualClock()
+  const vault = await startFakeVault(t, { clock })
+  vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
+  const token = vault.token({ ttl: 3600, policy: everything })
+  const provider = vaultProvider(t, vault.url, { auth: { token: source(token) } }, { clock })
+  const answers: FakeAnswer[] = [
+    { status: 503, body: { errors: ['sealed'] } },
+    { status: 429, body: { errors: [] }, headers: { 'retry-after': '7' } },
+    { status: 502, body: '<html>' },
+  ]
+  vault.intercept = ({ path }) => (path.endsWith('lookup-self') ? answers.shift() : undefined)
+  await value(provider, 'kv/app')
+  const waits: (number | undefined)[] = []
+  for (let n = 1; n <= 3; n++) {
+    await until(() => vault.count(/lookup-self/) === n && clock.pending === 1)
+    waits.push(clock.next)
+    await clock.advance(clock.next ?? 0)
+  }
+  t.strictSame(waits, [750, 7000, 3000])
+  await until(() => vault.count(/lookup-self/) === 4 && clock.pending === 1)
+  await clock.advance(40 * minute)
+  await until(() => vault.count(/renew-self/) === 1)
+})
+
+t.test('a given token is renewed from whichever look-up first has an answer', async (t) => {
+  const clock = new VirtualClock()
+  const vault = await startFakeVault(t, { clock })
+  vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
+  const token = vault.token({ ttl: 3600, policy: { 'kv/data/other': ['read'] } })
+  const provider = vaultProvider(t, vault.url, { auth: { token: source(token) } }, { clock })
+  let isDown = true
+  vault.intercept = ({ path }) =>
+    isDown && path.endsWith('lookup-self') ? { status: 503, body: { errors: [] } } : undefined
+  t.match(await one(provider, 'kv/app'), { kind: 'unavailable' })
+  await until(() => clock.pending === 1)
+  isDown = false
+  t.match(await one(provider, 'kv/app'), { kind: 'denied' })
+  t.equal(clock.pending, 1, 'the look-up that was to come is not')
+  t.equal(clock.next, 40 * minute)
+  await provider.close?.()
+  t.equal(clock.pending, 0)
+})
+
+t.test('a given token that was replaced in time is not warned of, and what hung on it is told', async (t) => {
+  const clock = new VirtualClock()
+  const vault = await startFakeVault(t, { clock })
+  vault.engines.set('database/', ({ token: by, path }) => {
+    if (by === undefined) return undefined
+    const lease_id = vault.leases.make(path, by, { ttl: 86_400, renewable: true })
+    return envelope({ lease_id, lease_duration: 86_400, renewable: true, data: { user: 'CANARY-user' } })
+  })
+  const make = (): string => vault.token({ ttl: 3600, maxTtl: 3600, policy: everything })
+  const file = join(t.testdir({ token: make() }), 'token')
+  const warnings: string[] = []
+  const warn = (message: string): void => void warnings.push(message)
+  const auth = { token: new StringSource({ file }) }
+  const provider = vaultProvider(t, vault.url, { auth }, { clock, warn })
+  const changed: (string | undefined)[] = []
+  const ended = new AbortController()
+  const watching = provider.watch?.((key) => changed.push(key), ended.signal)
+  await value(provider, 'database/creds/app')
+  await until(() => vault.count(/lookup-self/) === 1 && clock.pending === 2)
+  await writeFile(file, make())
+  await clock.advance(minute)
+  await until(() => changed.length > 0)
+  t.strictSame(changed, ['database/creds/app'])
+  await value(provider, 'database/creds/app')
+  await until(() => vault.count(/lookup-self/) === 2 && clock.pending === 2)
+  t.strictSame(warnings, [])
+  ended.abort()
+  await watching
+  await provider.close?.()
+  t.equal(clock.pending, 0)
+})
+
+t.test('a renewal that is asked to wait does', async (t) => {
+  const { vault, clock, provider } = await rig(t, { ttl: 3600 })
+  await value(provider, 'kv/app')
+  const headers = { 'retry-after': '120' }
+  vault.intercept = ({ path }) =>
+    path.endsWith('renew-self') ? { status: 429, body: { errors: [] }, headers } : undefined
+  await clock.advance(40 * minute)
+  await until(() => vault.count(/renew-self/) === 1 && clock.pending === 1)
+  t.equal(clock.next, 120_000)
+})
+
+t.test('a renewal that leaves nothing of a token does not make it endless', async (t) => {
+  const { vault, clock, provider } = await rig(t, { ttl: 3600 })
+  await value(provider, 'kv/app')
+  vault.intercept = ({ path }) =>
+    path.endsWith('renew-self') ? envelope({ auth: { lease_duration: 0, renewable: true } }) : undefined
+  await clock.advance(40 * minute)
+  await until(() => vault.count(/login/) === 2)
+})
+
+t.test('tokens that die after a use or two cause no login for each request', async (t) => {
+  const clock = new VirtualClock()
+  const vault = await startFakeVault(t, { clock })
+  vault.mountKv('kv/', 2).put('app', { v: 'CANARY-1' })
+  const takes = new Map([['CANARY-secret-id', Number.POSITIVE_INFINITY]])
+  vault.auth.roles.set('approle', { method: 'approle', name: 'role-1', takes, policy: everything, ttl: 3600 })
+  const warnings: string[] = []
+  const warn = (message: string): void => void warnings.push(message)
+  const provider = vaultProvider(t, vault.url, { auth: appRole }, { clock, warn })
+  const brought: unknown[] = []
+  for (let n = 0; n < 50; n++) {
+    brought.push(await one(provider, 'kv/app'))
+    vault.tokens.revokeAll()
+  }
+  t.equal(vault.count(/login/), 4)
+  t.match(brought.at(-1), { kind: 'unavailable', message: /token_num_uses/, retryAfterMs: 750 })
+  t.match(warnings, [/token_num_uses/])
+  t.equal(warnings.length, 1)
+  await clock.advance(1_000)
+  t.ok(await value(provider, 'kv/app'), 'it goes on after a while')
+  await clock.advance(35 * minute)
+  vault.tokens.revokeAll()
+  t.ok(await value(provider, 'kv/app'), 'and one that lived for long is replaced at once')
+  vault.tokens.revokeAll()
+  t.ok(await value(provider, 'kv/app'))
 })
 
 t.test('a given token that cannot be renewed is told of before it ends', async (t) => {
