@@ -40,8 +40,11 @@ t.test('every option is taken in the forms that AWS has', async (t) => {
     'timeout: 1s, maxBody: 1MiB, maxSecrets: 5, ca: { file: /etc/ca.pem }',
   ]
   for (const type of types) for (const options of good) t.ok(await parse(config(type, options)), options)
-  t.ok(await parse(config('aws-parameter-store', 'path: /a/b.c-d_e/')))
-  t.ok(await parse(config('aws-parameter-store', 'path: /')))
+  for (const path of ['/a/b.c-d_e/', '/']) {
+    const below = config('aws-parameter-store', `path: ${path}`).replace('aws }\n', `aws, key: ${path}a }\n`)
+    t.match(below, 'key: /')
+    t.ok(await parse(below))
+  }
   t.ok(await parse(config('aws-secrets-manager', 'filters: [{ key: tag-key, values: ["!team", "a b"] }]')))
 })
 
@@ -78,5 +81,41 @@ t.test('what AWS would not take is an error, with what is expected', async (t) =
   ] as const) {
     const lines = await refused(config('aws-secrets-manager', `filters: ${filters}`))
     t.match(lines, [expected])
+  }
+})
+
+t.test('a provider with a path takes keys below that path only', async (t) => {
+  const withPath = (path: string, secrets: string): string => `
+providers:
+  aws: { type: aws-parameter-store, path: ${path} }
+  other: { type: env, prefix: SECRET_ }
+secrets:
+  ${secrets}
+`
+  for (const [path, secret] of [
+    ['/payments/', 'a: { provider: aws, key: /payments/a }'],
+    ['/payments', '"payments/*": { provider: aws, key: /payments/* }'],
+    ['/', 'a: { provider: aws, key: /a/b }'],
+    ['/payments/', 'a: { key: /payments/a, fallback: [aws, other] }'],
+    ['/payments/', 'a: { provider: other, key: A }'],
+  ] as const) {
+    t.ok(await parse(withPath(path, secret)), secret)
+  }
+  for (const [secret, place] of [
+    ['a: { provider: aws, key: /payment/a }', 'secrets.a.key'],
+    ['a: { provider: aws, key: "/payments/a:3" }', 'secrets.a.key'],
+    ['a: { provider: aws, key: "/payments/a:live" }', 'secrets.a.key'],
+    ['a: { provider: aws, key: /payments }', 'secrets.a.key'],
+    ['a: { provider: aws }', 'secrets.a'],
+    ['a: { fallback: [other, { provider: aws, key: b }] }', 'secrets.a.fallback[1].key'],
+    ['a: { key: A, fallback: [other, aws] }', 'secrets.a.key'],
+  ] as const) {
+    const lines = await refused(withPath('/payments', secret))
+    t.equal(lines.length, 1, lines.join())
+    t.match(
+      lines[0],
+      `${place}: expected a key that begins with /payments/, without a version or label`,
+      secret,
+    )
   }
 })

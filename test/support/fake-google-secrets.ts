@@ -92,11 +92,17 @@ export class FakeGoogleSecrets {
 
   #access(id: string, asked: string): GoogleAnswer {
     const secret = this.#secrets.get(id)
-    if (secret === undefined) return googleError(404, 'NOT_FOUND')
+    if (secret === undefined || (secret.versions.length === 0 && asked === 'latest')) {
+      const message = `Secret [${this.#parent}/secrets/${id}] not found or has no versions.`
+      return googleError(404, 'NOT_FOUND', { message })
+    }
     const number =
       asked === 'latest' ? secret.versions.length : (secret.aliases.get(asked) ?? Number.parseInt(asked, 10))
     const version = secret.versions[number - 1]
-    if (version === undefined) return googleError(404, 'NOT_FOUND')
+    if (version === undefined) {
+      const message = `Secret Version [${this.#parent}/secrets/${id}/versions/${asked}] not found.`
+      return googleError(404, 'NOT_FOUND', { message })
+    }
     const name = `${this.#parent}/secrets/${id}/versions/${number}`
     if (version.state !== 'ENABLED') {
       const message = `Secret Version [CANARY-${name}] is in ${version.state} state.`

@@ -1,8 +1,10 @@
 import { fromNodeProviderChain, fromTemporaryCredentials } from '@aws-sdk/credential-providers'
 import { type Clock, ProviderError } from '../../secrets/provider.ts'
 import { AwsFailure, callFailure } from './failure.ts'
+import { noCredentials } from './no-credentials.ts'
 import { overwriting } from './overwriting.ts'
 import { PatientIdentity } from './patient-identity.ts'
+import { isWithoutProfile, nameForMessages, profileWithProcess } from './profiles.ts'
 import type { Transport } from './transport.ts'
 
 export type CredentialProvider = ReturnType<typeof fromTemporaryCredentials>
@@ -53,11 +55,14 @@ export function credentialsOf(options: CredentialsOptions): CredentialProvider {
     maxRetries: 0,
     timeout: nearby,
   })
+  const place = `provider "${name}": credentials`
   const found: CredentialProvider = async (properties) => {
+    const asked = profile ?? (process.env.AWS_PROFILE || undefined)
+    await refuseProcess(place, asked)
     try {
       return await chain(properties)
     } catch (error) {
-      throw chainFailure(`provider "${name}": credentials`, error, clock.wall())
+      throw chainFailure(place, error, asked, clock.wall())
     }
   }
   if (roleArn === undefined) return found
@@ -84,24 +89,29 @@ export function credentialsOf(options: CredentialsOptions): CredentialProvider {
   return (properties) => identity.get(properties)
 }
 
-function chainFailure(place: string, error: unknown, wall: number): ProviderError {
+/**
+ * A program that the SDK runs has no deadline, gets all of the environment, and outlives this process. Rejects with a
+ * ProviderError.
+ */
+async function refuseProcess(place: string, profile: string | undefined): Promise<void> {
+  if (isWithoutProfile(profile)) return
+  const refused = await profileWithProcess(profile)
+  if (refused === undefined) return
+  const words = `${nameForMessages(refused)} has credential_process, which is not run. Give the pod a role, or the profile keys or a role; where it must be a program, let the provider exec run one that brings the secrets`
+  throw new AwsFailure('other', 'unavailable', 'credential', `${place}: ${words}.`)
+}
+
+function chainFailure(
+  place: string,
+  error: unknown,
+  profile: string | undefined,
+  wall: number,
+): ProviderError {
   if (error instanceof ProviderError) return error
-  if (isOfService(error)) {
-    const remedy =
-      'the role cannot be assumed. Check that its trust policy names this service account or principal'
-    return callFailure({ place, action: 'sts:AssumeRoleWithWebIdentity', remedy }, error, wall)
-  }
-  const failure = (words: string): ProviderError =>
-    new AwsFailure('other', 'unavailable', 'credential', `${place}: ${words}.`)
-  const file = unreadable(error)
-  if (file !== undefined) {
-    return failure(
-      `the file ${file.path} cannot be read (${file.code}). Check that it is mounted, and who may read it`,
-    )
-  }
-  return failure(
-    'none were found. Give the pod a role (IRSA or EKS Pod Identity), or the process AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile; where a role was given, see that its endpoint can be reached',
-  )
+  if (!isOfService(error)) return noCredentials(place, error, profile)
+  const remedy =
+    'the role cannot be assumed. Check that its trust policy names this service account or principal'
+  return callFailure({ place, action: 'sts:AssumeRoleWithWebIdentity', remedy }, error, wall)
 }
 
 function roleFailure(place: string, error: unknown, wall: number): ProviderError {
@@ -113,13 +123,4 @@ function roleFailure(place: string, error: unknown, wall: number): ProviderError
 /** Whether a service answered: what the SDK itself could not do has no such mark. */
 function isOfService(error: unknown): boolean {
   return error instanceof Error && '$metadata' in error && '$fault' in error
-}
-
-/** Paths are no values; whoever set the variable that names it knows it. */
-function unreadable(error: unknown): { code: string; path: string } | undefined {
-  if (!(error instanceof Error && 'code' in error && 'path' in error)) return undefined
-  const { code, path } = error
-  return typeof code === 'string' && /^E[A-Z]+$/.test(code) && typeof path === 'string'
-    ? { code, path }
-    : undefined
 }

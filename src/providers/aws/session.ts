@@ -51,6 +51,8 @@ export class AwsSession<C extends Client> {
   readonly #sideTransport: Transport
   readonly #closing = new AbortController()
   #client: C | undefined
+  /** The clients that wait for credentials. */
+  readonly #seeking = new WeakSet<C>()
   #region: string | undefined
 
   constructor(
@@ -65,14 +67,25 @@ export class AwsSession<C extends Client> {
     this.#context = context
     this.#service = service
     this.#makeClient = makeClient
-    this.#transport = new Transport({ ...shared, maxBody, ca, option: 'endpoint or region' }, context)
-    const side = { ...shared, maxBody: 1024 * 1024, option: 'AWS_ENDPOINT_URL_STS or region' }
+    const variables = `AWS_ENDPOINT_URL_${service === 'ssm' ? 'SSM' : 'SECRETS_MANAGER'} or AWS_ENDPOINT_URL`
+    this.#transport = new Transport(
+      { ...shared, maxBody, ca, option: 'endpoint or region', variables },
+      context,
+    )
+    const side = {
+      ...shared,
+      maxBody: 1024 * 1024,
+      option: 'AWS_ENDPOINT_URL_STS or region',
+      variables: 'AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL',
+    }
     this.#sideTransport = new Transport(side, context)
   }
 
   /** How messages name an operation. The region is known from the first call on. */
   place(operation: string): string {
-    const where = this.#region === undefined ? '' : ` in ${this.#region}`
+    // What the environment calls a region may be anything.
+    const isShown = this.#region !== undefined && /^[a-z]{2,}(-[a-z]+)+-\d{1,2}$/.test(this.#region)
+    const where = isShown ? ` in ${this.#region}` : ''
     return `provider "${this.#context.name}": ${operation}${where}`
   }
 
@@ -89,6 +102,8 @@ export class AwsSession<C extends Client> {
         timeout,
         signal: AbortSignal.any([signal, this.#closing.signal]),
         onTimeout: () => {
+          // The SDK has whoever comes next wait for the same credentials, and what hangs may hang for ever.
+          if (this.#client !== undefined && this.#seeking.has(this.#client)) this.#client = undefined
           const words = `no complete answer within ${timeout} ms, credentials included. Check the network, or raise timeout.`
           return new ProviderError('unavailable', 'timeout', `${this.place(operation.name)}: ${words}`)
         },
@@ -144,8 +159,9 @@ export class AwsSession<C extends Client> {
     try {
       return await client.config.region()
     } catch {
-      const words =
-        'no region is known. Set region, or AWS_REGION (AWS_DEFAULT_REGION is not looked at), or that of the profile.'
+      const words = process.env.AWS_REGION
+        ? 'AWS_REGION is set, and holds no region. Correct it, or set region.'
+        : 'no region is known. Set region, or AWS_REGION (AWS_DEFAULT_REGION is not looked at), or that of the profile.'
       throw new ProviderError('unavailable', 'credential', `${this.place(operation)}: ${words}`)
     }
   }
@@ -153,20 +169,28 @@ export class AwsSession<C extends Client> {
   #open(): C {
     const { region, endpoint, profile, roleArn, externalId, sessionName } = this.#config
     const { name, clock } = this.#context
-    const client = this.#makeClient({
+    const provide = credentialsOf({
+      name,
+      clock,
+      transport: this.#sideTransport,
+      region,
+      profile,
+      roleArn,
+      externalId,
+      sessionName,
+    })
+    const client: C = this.#makeClient({
       ...(region !== undefined && { region }),
       ...(endpoint !== undefined && { endpoint }),
       ...(profile !== undefined && { profile }),
-      credentials: credentialsOf({
-        name,
-        clock,
-        transport: this.#sideTransport,
-        region,
-        profile,
-        roleArn,
-        externalId,
-        sessionName,
-      }),
+      credentials: async (properties) => {
+        this.#seeking.add(client)
+        try {
+          return await provide(properties)
+        } finally {
+          this.#seeking.delete(client)
+        }
+      },
       requestHandler: this.#transport,
       // The refresher has the backoff; what the SDK would add is calls that nobody counts.
       maxAttempts: 1,

@@ -1,10 +1,12 @@
 import type { StringSource } from '../../config/source.ts'
-import type { ProviderContext } from '../../secrets/provider.ts'
+import { type ProviderContext, ProviderError } from '../../secrets/provider.ts'
 import { ApiClient } from '../shared/http/api-client.ts'
 
 export interface TransportOptions {
   /** The option that names the address, for messages. */
   readonly option: string
+  /** The environment variables that name it, for messages. */
+  readonly variables: string
   /** Milliseconds for one request. */
   readonly timeout: number
   /** Bytes of one answer. */
@@ -46,6 +48,7 @@ export class Transport {
     { abortSignal = new AbortController().signal }: { abortSignal?: unknown } = {},
   ): Promise<{ response: { statusCode: number; headers: Record<string, string>; body: Buffer } }> {
     if (!(abortSignal instanceof AbortSignal)) throw new TypeError('no signal that this program makes')
+    this.#refuseOtherProtocols(request)
     const body = bodyOf(request.body)
     const answer = await this.#clientOf(originOf(request)).ask(
       {
@@ -70,6 +73,14 @@ export class Transport {
   /** Ends all requests and connections. */
   async close(): Promise<void> {
     await Promise.all([...this.#clients.values()].map((client) => client.close()))
+  }
+
+  /** `AWS_ENDPOINT_URL=localhost:4566` is a URL too, whose protocol is `localhost:`. */
+  #refuseOtherProtocols({ protocol }: SignedRequest): void {
+    if (protocol === 'http:' || protocol === 'https:') return
+    const { variables } = this.#options
+    const words = `${variables}, or endpoint_url of the profile, is no URL with http:// or https://. Correct it`
+    throw new ProviderError('unavailable', 'credential', `provider "${this.#context.name}": ${words}.`)
   }
 
   #clientOf(origin: string): ApiClient {

@@ -51,9 +51,10 @@ function meaningOf(asked: Asked, http: number, status: Status): Meaning {
   return unavailable('the request is not accepted. Check endpoint and location')
 }
 
-/** A 404 that Google did not speak may be anybody's: it must not have a secret dropped. */
-function notFound({ key }: Asked, { code }: Status): Meaning {
-  if (code !== 'NOT_FOUND') return unavailable('there is no Secret Manager at this address. Check endpoint')
+/** A 404 that Secret Manager did not speak of a secret may be anybody's: it must not have one dropped. */
+function notFound({ key }: Asked, { code, isOfSecret }: Status): Meaning {
+  if (code !== 'NOT_FOUND' || (key !== undefined && !isOfSecret))
+    return unavailable('there is no Secret Manager at this address. Check endpoint')
   if (key === undefined) return unavailable('there is nothing to list. Check project and location')
   return missing(`there is no secret with the key "${key}", or it has no such version`)
 }

@@ -14,6 +14,8 @@ export interface Status {
   readonly retryAfterMs: number | undefined
   /** In which state a version is that has no value to give. */
   readonly state: 'DISABLED' | 'DESTROYED' | undefined
+  /** Whether it says that a secret or a version is not there, and not a method, a service or something else. */
+  readonly isOfSecret: boolean
 }
 
 const codes = new Set([
@@ -58,7 +60,16 @@ const reasons = [
 
 export type Reason = (typeof reasons)[number]
 
-const nothing: Status = { code: undefined, reason: undefined, retryAfterMs: undefined, state: undefined }
+const nothing: Status = {
+  code: undefined,
+  reason: undefined,
+  retryAfterMs: undefined,
+  state: undefined,
+  isOfSecret: false,
+}
+
+/** `Secret [projects/…/secrets/…] not found or has no versions.`, `Secret Version [projects/…/versions/…] not found.` */
+const absence = /^Secret(?: [A-Za-z]{1,20}){0,3} \[projects\/[^\]]{1,1000}\] not found\b/
 
 /** The status in the body of an answer; nothing of it where that is no error of a Google API. */
 export function statusOf(body: Buffer): Status {
@@ -72,6 +83,7 @@ export function statusOf(body: Buffer): Status {
     retryAfterMs: details.map(({ retryDelay }) => milliseconds(retryDelay)).find((ms) => ms !== undefined),
     // Nothing but the message tells these apart.
     state: stateIn(error.message),
+    isOfSecret: typeof error.message === 'string' && absence.test(error.message),
   }
 }
 

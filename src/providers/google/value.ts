@@ -12,7 +12,7 @@ export function valueIn(body: Buffer, key: Key): Fetched {
   const answer = parseJson(body)
   if (!isJsonObject(answer) || !isJsonObject(answer.payload)) throw new Malformed('it has no payload')
   const version = versionIn(answer.name, key)
-  const { data = '', dataCrc32c } = answer.payload
+  const { data, dataCrc32c } = answer.payload
   const bytes = base64(data)
   if (dataCrc32c !== undefined && checksum(dataCrc32c) !== crc32c(bytes)) {
     bytes.fill(0)
@@ -29,8 +29,9 @@ function versionIn(name: unknown, key: Key): string {
   return named.version
 }
 
-/** RFC 4648, section 4. A value without bytes is left out (ProtoJSON). */
+/** RFC 4648, section 4. Secret Manager takes no value without bytes, so that none is here either. */
 function base64(data: unknown): Buffer {
+  if (data === undefined || data === null || data === '') throw new Malformed('its payload has no data')
   // Buffer drops what is no base64 without a word.
   if (typeof data !== 'string' || data.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(data)) {
     throw new Malformed('its data is not base64')

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { AwsSecretsManagerConfig } from '../../../src/config/schema.ts'
@@ -98,12 +98,139 @@ t.test('a service account’s token is exchanged, and a new token is read', asyn
   leaksNothing(t, untrusted)
 })
 
-t.test('a token that is not mounted is told with its place', async (t) => {
+t.test('a token that is not mounted is told with the variable that names it', async (t) => {
   const file = join(t.testdir({}), 'token')
   const fake = await started(t, { AWS_ROLE_ARN: roleArn, AWS_WEB_IDENTITY_TOKEN_FILE: file })
   const error = await get(await provide(t, fake))
   t.match(error, { kind: 'unavailable', reason: 'credential' })
-  t.ok(String(error).includes(`the file ${file} cannot be read (ENOENT)`), String(error))
+  t.match(error, { message: /the file that AWS_WEB_IDENTITY_TOKEN_FILE names cannot be read \(ENOENT\)/ })
+})
+
+t.test('what was put into a variable in place of a path is not quoted', async (t) => {
+  const [{ AWS_ACCESS_KEY_ID: id }, token] = [staticKeys, 'CANARY-token']
+  const jwt = `eyJhbGciOiJSUzI1NiJ9.CANARY.${'x'.repeat(300)}`
+  for (const [variables, message] of [
+    [
+      { AWS_ROLE_ARN: roleArn, AWS_WEB_IDENTITY_TOKEN_FILE: token },
+      /the file that AWS_WEB_IDENTITY_TOKEN_FILE names cannot be read \(ENOENT\)/,
+    ],
+    [
+      { AWS_ROLE_ARN: roleArn, AWS_WEB_IDENTITY_TOKEN_FILE: `CANARY-${'x'.repeat(300)}` },
+      /the file that AWS_WEB_IDENTITY_TOKEN_FILE names cannot be read \(ENAMETOOLONG\)/,
+    ],
+    [
+      { AWS_ROLE_ARN: roleArn, AWS_WEB_IDENTITY_TOKEN_FILE: jwt },
+      /AWS_WEB_IDENTITY_TOKEN_FILE holds the token or the JSON itself, and wants the path of a file/,
+    ],
+    [
+      { AWS_CONFIG_FILE: ' { "CANARY": 1 }' },
+      /AWS_CONFIG_FILE holds the token or the JSON itself, and wants the path of a file/,
+    ],
+    [{ AWS_SHARED_CREDENTIALS_FILE: `[default]\naws_access_key_id = ${id} CANARY` }, /none were found/],
+    [
+      {
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: '{origin}/credentials',
+        AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: token,
+      },
+      /credentials: /,
+    ],
+    [{ AWS_PROFILE: 'CANARY/secret+access=' }, /the profile that is set gives no credentials/],
+    [
+      { AWS_PROFILE: 'payments' },
+      /the profile "payments" gives no credentials: check that it is in AWS_CONFIG/,
+    ],
+  ] as const) {
+    await t.test(String(message), async (t) => {
+      const fake = await started(t, variables)
+      const error = await get(await provide(t, fake))
+      t.match(error, { kind: 'unavailable', reason: 'credential', message })
+      leaksNothing(t, error)
+    })
+  }
+})
+
+t.test('a variable that holds no region or no URL is told, and not quoted', async (t) => {
+  for (const [variables, message] of [
+    [{ AWS_REGION: 'CANARY central' }, /AWS_REGION is set, and holds no region/],
+    [
+      { AWS_REGION: 'eu-west-1', AWS_ENDPOINT_URL: 'canary:4566' },
+      /AWS_ENDPOINT_URL_SECRETS_MANAGER or AWS_ENDPOINT_URL.* is no URL with http:\/\/ or https:\/\//,
+    ],
+  ] as const) {
+    await t.test(String(message), async (t) => {
+      const fake = await started(t, { ...staticKeys, ...variables })
+      const provider = await provide(t, fake, { region: undefined, endpoint: undefined } as object)
+      const error = await provider.fetch(['a'], signal()).then(
+        (results) => results.get('a'),
+        (failed) => failed,
+      )
+      t.match(error, { kind: 'unavailable', reason: 'credential', message })
+      t.notMatch(String(error), /canary/i)
+    })
+  }
+  const fake = await started(t, { ...staticKeys, AWS_ENDPOINT_URL_STS: 'canary:4566' })
+  t.match(await get(await provide(t, fake, { roleArn })), {
+    reason: 'credential',
+    message: /AWS_ENDPOINT_URL_STS or AWS_ENDPOINT_URL.* is no URL/,
+  })
+})
+
+t.test('an SSO session that has ended is told apart', async (t) => {
+  const file = join(
+    t.testdir({
+      config:
+        '[profile payments]\nsso_start_url = https://CANARY.test\nsso_region = eu-west-1\nsso_account_id = 1\nsso_role_name = r\n',
+    }),
+    'config',
+  )
+  const fake = await started(t, { AWS_CONFIG_FILE: file, AWS_PROFILE: 'payments' })
+  const error = await get(await provide(t, fake))
+  t.match(error, { reason: 'credential', message: /the SSO session of the profile "payments" has expired/ })
+  leaksNothing(t, error)
+})
+
+t.test('no program of a profile is run, not by way of another profile either', async (t) => {
+  const folder = t.testdir({})
+  const ran = join(folder, 'ran')
+  const command = `credential_process = touch ${ran} CANARY\n`
+  const config = join(folder, 'config')
+  writeFileSync(
+    config,
+    `[default]\nregion = eu-west-1\n ${command}[profile direct]\n${command}[profile "quoted"] # so\n${command}
+[profile role]\nrole_arn = ${roleArn}\nsource_profile = direct\n[profile ring]\nrole_arn = ${roleArn}\nsource_profile = ring\n`,
+  )
+  const credentials = join(folder, 'credentials')
+  writeFileSync(credentials, `[other]\n${command}`)
+  for (const [profile, named] of [
+    [undefined, 'default'],
+    ['direct', 'direct'],
+    ['quoted', 'quoted'],
+    ['role', 'direct'],
+    ['other', 'other'],
+  ] as const) {
+    await t.test(named, async (t) => {
+      const fake = await started(t, {
+        AWS_CONFIG_FILE: config,
+        AWS_SHARED_CREDENTIALS_FILE: credentials,
+        ...(profile !== undefined && { AWS_PROFILE: profile }),
+      })
+      const error = await get(await provide(t, fake))
+      t.match(error, { kind: 'unavailable', reason: 'credential' })
+      t.ok(
+        String(error).includes(`the profile "${named}" has credential_process, which is not run`),
+        String(error),
+      )
+      t.match(error, { message: /the provider exec/ })
+      leaksNothing(t, error)
+      if (profile === undefined) return
+      delete process.env.AWS_PROFILE
+      t.match(await get(await provide(t, fake, { profile })), { message: /credential_process/ })
+    })
+  }
+  const fake = await started(t, { ...staticKeys, AWS_CONFIG_FILE: config })
+  t.equal(text(await get(await provide(t, fake))), 'CANARY-a', 'keys in the environment go ahead of it')
+  t.match(await get(await provide(t, fake, { profile: 'ring' })), { message: /the profile "ring" gives no/ })
+  t.notOk(existsSync(ran))
 })
 
 t.test('the endpoint of a container gives credentials (EKS Pod Identity, ECS)', async (t) => {
@@ -273,4 +400,19 @@ t.test('the bytes of every answer are overwritten once they have been read', asy
       body.every((byte) => byte === 0),
       `${body.length} bytes of nothing`,
     )
+})
+
+// The last one: what hung looks at the environment once more when it is let go.
+t.test('who comes after a call that timed out does not wait for the same credentials', async (t) => {
+  const fake = await started(t, {
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: '{origin}/credentials',
+    AWS_CONTAINER_AUTHORIZATION_TOKEN: 'CANARY-pod-token',
+  })
+  fake.identityTokens.add('CANARY-pod-token')
+  const { handler } = fake.backend
+  fake.backend.handler = () => {}
+  const provider = await secretsManager(t, fake.origin, { timeout: 400 }, { clock: systemClock })
+  t.match(await get(provider).catch((error: unknown) => error), { reason: 'timeout' })
+  fake.backend.handler = handler
+  t.equal(text(await get(provider)), 'CANARY-a')
 })

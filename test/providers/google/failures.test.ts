@@ -133,6 +133,14 @@ const rows: readonly Row[] = [
     ...failed,
     says: /there is no Secret Manager at this address\. Check endpoint/,
   },
+  ...['Method not found.', 'Requested entity was not found.', 'Service [CANARY] not found.'].map(
+    (message) => ({
+      is: `a 404 of another API of Google: ${message}`,
+      answer: googleError(404, 'NOT_FOUND', { message }),
+      ...failed,
+      says: /there is no Secret Manager at this address\. Check endpoint/,
+    }),
+  ),
   {
     is: 'a failure of Google',
     answer: googleError(500, 'INTERNAL'),

@@ -272,7 +272,7 @@ t.test('credentials that cannot be read name the place and what named it', async
   })
   t.match(await why(t, google, {}, { GOOGLE_APPLICATION_CREDENTIALS: absent }), {
     ...credential,
-    message: `GOOGLE_APPLICATION_CREDENTIALS: file ${absent} cannot be read (ENOENT)`,
+    message: /GOOGLE_APPLICATION_CREDENTIALS: the file that it names cannot be read \(ENOENT\)/,
   })
   t.match(await why(t, google, { credentials: from(folder) }), {
     ...credential,
@@ -281,9 +281,40 @@ t.test('credentials that cannot be read name the place and what named it', async
   mkdirSync(join(folder, 'application_default_credentials.json'))
   t.match(await why(t, google, {}, { CLOUDSDK_CONFIG: folder }), {
     ...credential,
-    message: /the credentials of gcloud: file .* is no regular file/,
+    message:
+      /gcloud: application_default_credentials\.json in the folder of CLOUDSDK_CONFIG is no regular file/,
   })
   t.same(google.requests, [], 'nobody else is asked then: who named a file means that one')
+})
+
+t.test('what was put into a variable in place of a path is not quoted', async (t) => {
+  const google = await startFakeGoogle(t)
+  const long = `CANARY-${'x'.repeat(300)}`
+  const json = JSON.stringify({ type: 'service_account', private_key: 'CANARY-key' })
+  for (const [variables, message] of [
+    [{ GOOGLE_APPLICATION_CREDENTIALS: json }, /GOOGLE_APPLICATION_CREDENTIALS holds the JSON itself/],
+    [{ GOOGLE_APPLICATION_CREDENTIALS: `\n ${json}` }, /holds the JSON itself, and wants the path of a file/],
+    [{ GOOGLE_APPLICATION_CREDENTIALS: 'CANARY-token' }, /the file that it names cannot be read \(ENOENT\)/],
+    [{ GOOGLE_APPLICATION_CREDENTIALS: long }, /the file that it names cannot be read \(ENAMETOOLONG\)/],
+    [{ CLOUDSDK_CONFIG: long }, /in the folder of CLOUDSDK_CONFIG cannot be read \(ENAMETOOLONG\)/],
+    [{ HOME: long }, /in \.config\/gcloud of HOME cannot be read \(ENAMETOOLONG\)/],
+  ] as const) {
+    t.match(await why(t, google, {}, variables), { ...credential, message })
+  }
+})
+
+t.test('a variable that holds no project is told, and not taken for unset', async (t) => {
+  const google = await startFakeGoogle(t)
+  for (const variable of ['GOOGLE_CLOUD_PROJECT', 'GCLOUD_PROJECT', 'GOOGLE_CLOUD_QUOTA_PROJECT']) {
+    t.match(await why(t, google, {}, { [variable]: 'CANARY Project' }), {
+      ...credential,
+      message: new RegExp(`${variable} is set, and holds neither the ID nor the number of a project`),
+    })
+  }
+  t.same(google.requests, [])
+  google.secrets.add('key', 'CANARY-value')
+  const env = environment(google, { GOOGLE_CLOUD_PROJECT: ' my-project\n', GCLOUD_PROJECT: '' })
+  t.ok((await googleProvider(t, google, {}, { env }).fetch(['key'], signal())).has('key'))
 })
 
 t.test('credentials that are of no use say which member is wrong, and quote none', async (t) => {

@@ -23,21 +23,30 @@ export interface Where {
  * none, and the metadata server is to be asked. Rejects with a ProviderError (*credential*) that names the place.
  */
 export async function findCredentials({ name, credentials, env }: Where): Promise<Found | undefined> {
-  const reading = (source: StringSource, option: string) => read(source, `provider "${name}": ${option}`)
-  if (credentials !== undefined) return await reading(credentials, 'credentials')
+  const at = (option: string): string => `provider "${name}": ${option}`
+  if (credentials !== undefined) return await read(credentials, at('credentials'), credentials.describe())
   const named = env.GOOGLE_APPLICATION_CREDENTIALS
   if (named !== undefined && named !== '') {
-    return await reading(new StringSource({ file: named }, 'text'), 'GOOGLE_APPLICATION_CREDENTIALS')
+    const variable = at('GOOGLE_APPLICATION_CREDENTIALS')
+    if (named.trimStart().startsWith('{')) {
+      throw unusable({ place: variable }, 'holds the JSON itself, and wants the path of a file. Name that.')
+    }
+    return await read(new StringSource({ file: named }, 'text'), variable, 'the file that it names')
   }
-  const folder = gcloudFolder(env)
+  const { folder, from } = gcloudFolder(env)
   if (folder === undefined) return undefined
-  const file = `${folder}/application_default_credentials.json`
-  return await reading(new StringSource({ file }, 'text'), 'the credentials of gcloud').catch(ifAbsent)
+  const source = new StringSource({ file: `${folder}/application_default_credentials.json` }, 'text')
+  const words = `application_default_credentials.json in ${from}`
+  return await read(source, at('the credentials of gcloud'), words).catch(ifAbsent)
 }
 
-function gcloudFolder({ CLOUDSDK_CONFIG, HOME }: NodeJS.ProcessEnv): string | undefined {
-  if (CLOUDSDK_CONFIG !== undefined && CLOUDSDK_CONFIG !== '') return CLOUDSDK_CONFIG
-  return HOME === undefined || HOME === '' ? undefined : `${HOME}/.config/gcloud`
+/** The folder, and what messages call it: what a variable holds may be anything, a key that was put there by mistake too. */
+function gcloudFolder({ CLOUDSDK_CONFIG, HOME }: NodeJS.ProcessEnv): { folder?: string; from: string } {
+  if (CLOUDSDK_CONFIG !== undefined && CLOUDSDK_CONFIG !== '') {
+    return { folder: CLOUDSDK_CONFIG, from: 'the folder of CLOUDSDK_CONFIG' }
+  }
+  const from = '.config/gcloud of HOME'
+  return HOME === undefined || HOME === '' ? { from } : { folder: `${HOME}/.config/gcloud`, from }
 }
 
 function ifAbsent(error: unknown): undefined {
@@ -47,17 +56,24 @@ function ifAbsent(error: unknown): undefined {
 /** There is no such file, which is as good as none being named where nobody named it. */
 class Absent extends ProviderError {}
 
-async function read(source: StringSource, option: string): Promise<Found> {
+/** `called` is what messages call the source. */
+async function read(source: StringSource, option: string, called: string): Promise<Found> {
   const text = await source.read().catch((error: unknown) => {
-    // The message of a coded error is made to be shown; what else may be thrown is not known to be.
-    const words = error instanceof CodedError ? error.message : `${source.describe()} cannot be read.`
     const kind = isAbsent(error) ? Absent : ProviderError
-    throw new kind('unavailable', 'credential', `${option}: ${words}`)
+    throw new kind('unavailable', 'credential', `${option}: ${called} ${whatIsWrong(source, error)}`)
   })
-  const place = `${option}: ${source.describe()}`
+  const place = `${option}: ${called}`
   const json = parsed(text)
   if (!isObject(json)) throw unusable({ place }, 'is no JSON object. Is this the right file?')
   return { json, place }
+}
+
+/** The message of a coded error is made to be shown, after the place; what else may be thrown is not known to be. */
+function whatIsWrong(source: StringSource, error: unknown): string {
+  const place = `${source.describe()} `
+  return error instanceof CodedError && error.message.startsWith(place)
+    ? error.message.slice(place.length)
+    : 'cannot be read.'
 }
 
 /** The credentials are there, and of no use. */

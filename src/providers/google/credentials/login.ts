@@ -1,5 +1,5 @@
 import type { StringSource } from '../../../config/source.ts'
-import type { Clock } from '../../../secrets/provider.ts'
+import { type Clock, ProviderError } from '../../../secrets/provider.ts'
 import { isProject } from '../key.ts'
 import { type Found, findCredentials } from './found.ts'
 import type { Target } from './library.ts'
@@ -26,6 +26,9 @@ export interface LoginOptions {
  * that what was replaced is taken over. Rejects with a ProviderError.
  */
 export async function logIn(options: LoginOptions, signal: AbortSignal): Promise<Session> {
+  // What is wrong with these is told before anybody is asked for a token.
+  configuredProject(options)
+  configuredQuota(options)
   const transport = new Transport(options, signal)
   try {
     const found = await findCredentials(options)
@@ -64,12 +67,21 @@ async function acting({ name, target }: LoginOptions, token: Token, transport: T
   return await impersonated(token, target, transport, `provider "${name}": the token of the metadata server`)
 }
 
-function configuredProject({ project, env }: LoginOptions): string | undefined {
-  return project ?? projectIn(env.GOOGLE_CLOUD_PROJECT) ?? projectIn(env.GCLOUD_PROJECT)
+function configuredProject(options: LoginOptions): string | undefined {
+  const { project } = options
+  return project ?? projectOf(options, 'GOOGLE_CLOUD_PROJECT') ?? projectOf(options, 'GCLOUD_PROJECT')
 }
 
-function configuredQuota({ quotaProject, env }: LoginOptions): string | undefined {
-  return quotaProject ?? projectIn(env.GOOGLE_CLOUD_QUOTA_PROJECT)
+function configuredQuota(options: LoginOptions): string | undefined {
+  return options.quotaProject ?? projectOf(options, 'GOOGLE_CLOUD_QUOTA_PROJECT')
+}
+
+/** Throws a ProviderError (*credential*) for what is no project: else keys would be looked for in another one. */
+function projectOf({ name, env }: LoginOptions, variable: string): string | undefined {
+  const value = env[variable]?.trim()
+  if (value === undefined || value === '' || isProject(value)) return value || undefined
+  const words = `${variable} is set, and holds neither the ID nor the number of a project. Correct it, or unset it.`
+  throw new ProviderError('unavailable', 'credential', `provider "${name}": ${words}`)
 }
 
 function projectIn(value: unknown): string | undefined {
