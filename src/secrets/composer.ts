@@ -99,7 +99,13 @@ export class Composer {
     }
     const held = heldOf(entries)
     // Not loaded yet; or, by other rules than before, held until it is.
-    if (held.length < parts.length) return
+    if (held.length < parts.length) {
+      cache.forgetMissing(match)
+      // Why other parts could not be put together, or these by another template, says nothing of what is awaited.
+      entry.attempts.failures = 0
+      entry.attempts.lastFailure = undefined
+      return
+    }
     const failure = this.#surely(match.name, () => this.#doubt(composition) ?? this.#make(composition, held))
     if (failure === undefined) this.#succeeded(entry)
     else this.#failed(entry, failure)

@@ -206,6 +206,11 @@ export class Entry implements Job {
     return this.release()
   }
 
+  /** That it is missing is true no longer, and nothing is known of it instead. */
+  forgetMissing(): void {
+    this.#missing = false
+  }
+
   /** Lets go of what is held. @returns it, to be overwritten */
   release(): Rendition | undefined {
     const released = this.#held?.rendition
