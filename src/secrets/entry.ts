@@ -51,10 +51,13 @@ export interface Attempts {
   nextAt: number | undefined
   /** How many have failed in a row for this secret, whatever became of others that the same call was for. */
   failures: number
-  /** Why the last fetch failed; undefined after a success. */
+  /** Why the last fetch failed, as readers are told; undefined after a success. */
   lastFailure: string | undefined
-  /** The last fetch that failed, kept after a success too; `at` on the wall clock. */
-  lastError: { readonly error: ProviderError; readonly at: number } | undefined
+  /**
+   * The last fetch that failed, kept after a success too; `at` on the wall clock. `unnamed`: of a composed secret, the
+   * same in words that name none of its parts.
+   */
+  lastError: { readonly error: ProviderError; readonly at: number; readonly unnamed?: string } | undefined
 }
 
 /**
@@ -252,7 +255,7 @@ export class Entry implements Job {
     // When the fetch is under way already, nobody knows its end; 0 would have callers ask without pause.
     const retryAfterMs = untilNext > 0 ? untilNext : 1_000
     if (this.#held === undefined) {
-      const reason = this.attempts.lastFailure ?? this.#partsReason(now) ?? 'the first fetch is under way'
+      const reason = this.attempts.lastFailure ?? this.#partsReason() ?? 'the first fetch is under way'
       return { kind: 'not-loaded', retryAfterMs, reason }
     }
     const ageMs = now - this.#held.confirmedAt
@@ -260,13 +263,9 @@ export class Entry implements Job {
     return { kind: 'held', secret: this.#held.secret, rendition: this.#held.rendition, state, ageMs }
   }
 
-  /** Why a composed secret is not there: the first of its parts that is not. */
-  #partsReason(now: number): string | undefined {
-    for (const part of this.parts) {
-      const reading = part.read(now)
-      if (reading.kind === 'not-loaded') return `it is made of "${part.match.name}": ${reading.reason}`
-    }
-    return undefined
+  /** Why a composed secret is not there, to those who may not know its parts: which of them, `explain` tells. */
+  #partsReason(): string | undefined {
+    return this.parts.some(({ held }) => held === undefined) ? 'a part of it is not loaded yet' : undefined
   }
 
   /** @param wall now on the wall clock, to say in its terms what lies ahead on the monotonic one */

@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import type { Provider } from '../../src/secrets/provider.ts'
 import { type Rule, Rules } from '../../src/secrets/rules.ts'
 import { parseTemplate } from '../../src/secrets/template/parse.ts'
@@ -10,7 +10,7 @@ const composedOf = (template: string): Rule =>
   ruleOf('c', { provider: '', template: parseTemplate(template) })
 
 /** `here` and `there` are providers; the composed secret is `c`. */
-function createWorld(test: typeof t, rules: readonly Rule[], answers: Record<string, Answer>) {
+function createWorld(test: Test, rules: readonly Rule[], answers: Record<string, Answer>) {
   const clock = new VirtualClock()
   const provider = (name: string): Provider =>
     new KeyBackend(clock, (key) => answers[`${name}/${key}`] ?? missing())
