@@ -181,6 +181,7 @@ export class Entry implements Job {
    */
   reassign(match: Match): void {
     const moved = !isSamePlace(this.#match, match)
+    if (moved && this.#held !== undefined) this.#held.served = servedBy(this.#held.served, this.#match, match)
     this.#match = match
     this.parts = noParts
     if (this.#held !== undefined) this.#retime(this.#held)
@@ -287,6 +288,16 @@ export class Entry implements Job {
       nextRefreshAt: this.nextAt === undefined ? undefined : wall + (this.nextAt - now),
     }
   }
+}
+
+/** The place that brought what is held, among those that another match asks; undefined where it is none of several. */
+function servedBy(served: Served | undefined, before: Match, now: Match): Served | undefined {
+  const from = served === undefined ? undefined : placesOf(before)[served.place]
+  const places = placesOf(now)
+  if (served === undefined || from === undefined || places.length < 2) return undefined
+  const place = places.findIndex(({ provider, key }) => provider === from.provider && key === from.key)
+  if (place < 0) return undefined
+  return { provider: served.provider, place, instead: place === 0 ? undefined : served.instead }
 }
 
 function noAttempts(): Attempts {
