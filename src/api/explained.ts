@@ -12,7 +12,8 @@ export type Explained = ReturnType<typeof explained>
 
 /**
  * @param waiters how many callers wait for the secret to change
- * @param mayKnow which of the parts of a composed secret are told
+ * @param mayKnow which of the parts of a composed secret are told; why it could not be made names them only to who may
+ *   know all of them
  */
 export function explained(
   explanation: Explanation,
@@ -38,7 +39,7 @@ export function explained(
     lease: lease === undefined ? null : { renewable: lease.renewable, endsAt: timestamp(lease.endsAt) },
     fetchedAt: timestamp(explanation.fetchedAt),
     lastSuccessAt: timestamp(explanation.lastSuccessAt),
-    lastError: errorOf(lastError),
+    lastError: errorOf(lastError, mayKnow),
     failures: explanation.failures,
     nextAttemptAt: timestamp(explanation.nextAttemptAt),
     expiresAt: timestamp(explanation.expiresAt),
@@ -69,10 +70,11 @@ function placeOf({ provider, key, field, serves, lastError, breaker }: Explained
   }
 }
 
-function errorOf(error: ExplainedError | undefined) {
+function errorOf(error: ExplainedError | undefined, mayKnow?: (name: string) => boolean) {
   if (error === undefined) return null
-  const { kind, reason, message, at } = error
-  return { kind, reason, message, at: timestamp(at) }
+  const { kind, reason, message, at, naming } = error
+  const isForAll = naming === undefined || mayKnow === undefined || naming.names.every(mayKnow)
+  return { kind, reason, message: isForAll ? message : naming.unnamed, at: timestamp(at) }
 }
 
 function breakerOf({ state, cause, nextProbeAt }: BreakerStatus) {

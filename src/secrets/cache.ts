@@ -275,6 +275,14 @@ export class SecretCache {
     this.#changes.report(entry, 'missing')
   }
 
+  /** What was missing of a composed secret is no longer, and is not there yet either. */
+  forgetMissing({ name }: Match): void {
+    const entry = this.entry(name)
+    if (entry === undefined || entry.held !== undefined) return
+    entry.forgetMissing()
+    this.#changes.settle(entry)
+  }
+
   /** Whether a match is one by the rules that hold now: what was asked for before they changed may still arrive. */
   #isCurrent(match: Match): boolean {
     const now = this.entry(match.name)?.match

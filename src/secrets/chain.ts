@@ -7,7 +7,7 @@ import type { SecretsObserver } from './observer.ts'
 import type { Lease } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Source } from './source.ts'
-import type { SourceBreaker, UnitSource } from './unit-source.ts'
+import type { IsAsked, SourceBreaker, UnitSource } from './unit-source.ts'
 
 /** One place of a chain. */
 export interface ChainLink {
@@ -102,8 +102,16 @@ export class Chain implements UnitSource {
     return before.some((link) => link.source === source)
   }
 
-  async fetch(_key: string, ask: Ask): Promise<Brought> {
-    this.#urgency = ask.urgency
+  async fetch(_key: string, wish: Ask): Promise<Brought> {
+    this.#urgency = wish.urgency
+    let isCalled = false
+    const ask: Ask = {
+      ...wish,
+      began: (call) => {
+        isCalled = true
+        wish.began(call)
+      },
+    }
     const failures: ProviderError[] = []
     for (const [index, link] of this.links.entries()) {
       this.#asked = index
@@ -117,7 +125,7 @@ export class Chain implements UnitSource {
     }
     this.#last = 0
     this.#served = undefined
-    return together(failures)
+    return together(failures, isCalled)
   }
 
   async fetchAll(): Promise<ProviderError> {
@@ -143,8 +151,8 @@ export class Chain implements UnitSource {
     link?.source.raise(link.key, urgency)
   }
 
-  forget(): void {
-    for (const { source, key } of this.links) source.forget(key)
+  forget(_key: string, isAsked: IsAsked): void {
+    for (const { source, key } of this.links) source.forget(key, isAsked)
   }
 
   /** Nobody who waits probes a provider ahead of its time, and so waits for one that hangs, while another can be asked. */
@@ -199,14 +207,15 @@ export class Chain implements UnitSource {
   }
 }
 
-/** Why no link brought anything. */
-function together(failures: readonly ProviderError[]): ProviderError {
+/** Why no link brought anything. @param isCalled whether any of them was called for it */
+function together(failures: readonly ProviderError[], isCalled: boolean): ProviderError {
   const [first] = failures
   if (first === undefined) throw new Error('a chain failed without a failure')
   if (failures.length === 1) return first
   const said = failures.map(({ message }) => message).join('; then ')
-  // Nobody was called: so it stays until the first of the breakers lets a call through.
-  const isLeftAlone = failures.every(({ reason }) => reason === 'circuit-open')
+  // So it stays until the first of them lets a call through, after a probe's gap or the pause that a backend asked for.
+  const isLeftAlone =
+    !isCalled && failures.every(({ kind, reason }) => reason === 'circuit-open' || kind === 'throttled')
   const told = failures.find(({ reason }) => reason !== 'circuit-open') ?? first
   return new ProviderError('unavailable', isLeftAlone ? 'circuit-open' : told.reason, said, {
     retryAfterMs: isLeftAlone ? soonest(failures) : undefined,

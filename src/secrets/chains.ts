@@ -3,6 +3,7 @@ import { Chain } from './chain.ts'
 import type { Match } from './rules.ts'
 import { placesOf } from './rules.ts'
 import type { Source } from './source.ts'
+import type { UnitSource } from './unit-source.ts'
 
 /** The chains of all rules that name several places. Rules with the same ones share a chain, and so one fetch. */
 export class Chains {
@@ -26,7 +27,7 @@ export class Chains {
   }
 
   /** Those that ask a source; with a key, those that ask it for that key. */
-  *asking(source: Source, key?: string): Generator<Chain> {
+  *asking(source: UnitSource, key?: string): Generator<Chain> {
     for (const chain of this.#byPlaces.values()) {
       const isAsked = chain.links.some(
         (link) => link.source === source && (key === undefined || link.key === key),

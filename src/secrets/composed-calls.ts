@@ -8,6 +8,9 @@ import { ProviderError } from './provider.ts'
 import type { Match } from './rules.ts'
 import type { Unit } from './unit.ts'
 
+/** In place of why: which of its parts, and what is wrong with it, is told by `explain` to those who may know of it. */
+const notHad = 'a part of it could not be fetched'
+
 export interface ComposedCallsOptions {
   readonly cache: SecretCache
   readonly calls: ForcedCalls
@@ -34,7 +37,8 @@ export class ComposedCalls {
   throttled(match: Match): ProviderError | undefined {
     for (const leaf of this.#leaves(match)) {
       const error = this.#calls.throttled(leaf)
-      if (error !== undefined) return error
+      if (error === undefined) continue
+      return this.#composer.find(match.name) === undefined ? error : withoutNames(error)
     }
     return undefined
   }
@@ -69,15 +73,29 @@ export class ComposedCalls {
     return await this.#together(composition, (leaf) => call(leaf.name))
   }
 
-  /** How a composed secret came out of what was called for its leaves. @param before its version then */
+  /**
+   * How a composed secret came out of what was called for its leaves, in words that name none of them: whoever asks for it
+   * may know it and none of its parts.
+   *
+   * @param before its version then
+   */
   outcome(name: string, before: string | undefined, failure: ProviderError | undefined): SecretOutcome {
-    if (failure !== undefined) return failure
+    if (failure !== undefined) return withoutNames(failure)
     const entry = this.#cache.entry(name)
     const { held, attempts } = entry ?? {}
     if (attempts !== undefined && attempts.failures > 0 && attempts.lastError !== undefined) {
-      return attempts.lastError.error
+      const { error, unnamed = notHad } = attempts.lastError
+      return new ProviderError(error.kind, error.reason, unnamed)
     }
-    if (held === undefined) return 'missing'
+    if (held === undefined) {
+      // One of its parts may be composed too, and cannot be.
+      for (const part of entry?.parts ?? []) {
+        const outcome =
+          part.held === undefined ? this.outcome(part.match.name, undefined, undefined) : undefined
+        if (outcome instanceof ProviderError) return withoutNames(outcome)
+      }
+      return 'missing'
+    }
     return held.secret.version === before ? 'unchanged' : 'rotated'
   }
 
@@ -108,6 +126,11 @@ export class ComposedCalls {
   #leaves(match: Match): readonly Match[] {
     return this.#composer.find(match.name)?.leaves ?? [match]
   }
+}
+
+/** What a call for a part says names it, its provider or its key. How long to wait is for everyone. */
+function withoutNames({ kind, reason, retryAfterMs }: ProviderError): ProviderError {
+  return new ProviderError(kind, reason, notHad, { retryAfterMs })
 }
 
 /** By a changed configuration, what was fetched may be composed itself: there is no call for it then. */

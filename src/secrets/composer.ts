@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts'
 import { type Composition, Compositions } from './compositions.ts'
 import type { Confirmation, Entry } from './entry.ts'
 import type { SecretsObserver } from './observer.ts'
+import type { ProviderErrorReason } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Match, Rules } from './rules.ts'
 import type { Secret } from './secret.ts'
@@ -20,6 +21,14 @@ export interface ComposerOptions {
   readonly observer: SecretsObserver
   /** Where a secret is fetched. */
   readonly placeOf: (match: Match) => Place
+}
+
+/** Why a composed secret cannot be made. */
+interface Failure {
+  /** With the names of its parts, for the log and for who may know of all of them. */
+  readonly error: ProviderError
+  /** The same for its readers, who may know it and none of its parts. */
+  readonly told: string
 }
 
 type Held = NonNullable<Entry['held']>
@@ -99,33 +108,39 @@ export class Composer {
     }
     const held = heldOf(entries)
     // Not loaded yet; or, by other rules than before, held until it is.
-    if (held.length < parts.length) return
+    if (held.length < parts.length) {
+      cache.forgetMissing(match)
+      // Why other parts could not be put together, or these by another template, says nothing of what is awaited.
+      entry.attempts.failures = 0
+      entry.attempts.lastFailure = undefined
+      return
+    }
     const failure = this.#surely(match.name, () => this.#doubt(composition) ?? this.#make(composition, held))
     if (failure === undefined) this.#succeeded(entry)
     else this.#failed(entry, failure)
   }
 
   /** As with what a provider brings: what nobody foresees is a failure of this secret, and not the end of the process. */
-  #surely(name: string, work: () => ProviderError | undefined): ProviderError | undefined {
+  #surely(name: string, work: () => Failure | undefined): Failure | undefined {
     try {
       return work()
     } catch (thrown) {
       this.#options.observer.broke({ provider: undefined, thrown })
-      return new ProviderError(
-        'unavailable',
-        'internal',
-        `"${name}" cannot be composed, by a fault of Sidekeep`,
-      )
+      return failure('internal', `"${name}" cannot be composed, by a fault of Sidekeep`)
     }
   }
 
   /** Why its parts must not be put together now. */
-  #doubt({ parts, leaves }: Composition): ProviderError | undefined {
+  #doubt({ parts, leaves }: Composition): Failure | undefined {
     const { cache } = this.#options
     for (const { name } of parts) {
-      const failure = this.#failureOf(name)
-      if (failure !== undefined) {
-        return new ProviderError('unavailable', failure.reason, `it is made of "${name}": ${failure.message}`)
+      const error = this.#failureOf(name)
+      if (error !== undefined) {
+        return failure(
+          error.reason,
+          `it is made of "${name}": ${error.message}`,
+          'a part of it cannot be composed',
+        )
       }
     }
     // What one key stands for belongs together: a user and a password of two fetches are no login.
@@ -139,8 +154,12 @@ export class Composer {
       const other = byKey.get(leaf.key)
       if (other === undefined) byKey.set(leaf.key, { name: leaf.name, at: held.confirmedAt })
       else if (other.at !== held.confirmedAt) {
-        const message = `"${other.name}" and "${leaf.name}" are from two fetches of "${leaf.key}", since the last one brought only one of them: what was made of them before is kept`
-        return new ProviderError('unavailable', 'malformed', message)
+        const since = 'since the last one brought only one of them: what was made of them before is kept'
+        return failure(
+          'malformed',
+          `"${other.name}" and "${leaf.name}" are from two fetches of "${leaf.key}", ${since}`,
+          `parts of it that belong together are from two fetches, ${since}`,
+        )
       }
     }
     return undefined
@@ -153,7 +172,7 @@ export class Composer {
     return attempts !== undefined && attempts.failures > 0 ? attempts.lastError?.error : undefined
   }
 
-  #make({ match, template }: Composition, parts: readonly HeldPart[]): ProviderError | undefined {
+  #make({ match, template }: Composition, parts: readonly HeldPart[]): Failure | undefined {
     const { cache } = this.#options
     const composed = lastingOf(parts)
     const confirmation = oldest(parts)
@@ -171,20 +190,21 @@ export class Composer {
     }
     const value = renderTemplate(template, secretOf, maxComposedBytes)
     if (!(value instanceof SecretValue)) {
-      return new ProviderError('unavailable', value.reason, `it cannot be composed: ${value.message}`)
+      const told = `it cannot be composed: ${value.part === undefined ? value.message : 'a part of it does not fit its template'}`
+      return failure(value.reason, `it cannot be composed: ${value.message}`, told)
     }
     cache.store(match, { value, composed }, confirmation)
     this.#madeOf.set(match.name, secrets)
     return undefined
   }
 
-  #failed({ attempts, match: { name } }: Entry, error: ProviderError): void {
+  #failed({ attempts, match: { name } }: Entry, { error, told }: Failure): void {
     const { clock } = this.#options
     attempts.failures += 1
     // Its parts are fetched again and again: the same fault is told once.
     const isKnown = attempts.failures > 1 && attempts.lastError?.error.message === error.message
-    attempts.lastFailure = error.message
-    attempts.lastError = { error, at: clock.wall() }
+    attempts.lastFailure = told
+    attempts.lastError = { error, at: clock.wall(), unnamed: told }
     if (!isKnown) this.#untold.push({ name, error, attempt: attempts.failures })
   }
 
@@ -195,6 +215,11 @@ export class Composer {
     if (failures > 0)
       this.#options.observer.recovered({ provider: undefined, secrets: [name], attempts: failures })
   }
+}
+
+/** @param told the same without the names of its parts, where the message has any */
+function failure(reason: ProviderErrorReason, message: string, told = message): Failure {
+  return { error: new ProviderError('unavailable', reason, message), told }
 }
 
 function heldOf(entries: readonly Entry[]): HeldPart[] {

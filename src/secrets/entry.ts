@@ -51,10 +51,13 @@ export interface Attempts {
   nextAt: number | undefined
   /** How many have failed in a row for this secret, whatever became of others that the same call was for. */
   failures: number
-  /** Why the last fetch failed; undefined after a success. */
+  /** Why the last fetch failed, as readers are told; undefined after a success. */
   lastFailure: string | undefined
-  /** The last fetch that failed, kept after a success too; `at` on the wall clock. */
-  lastError: { readonly error: ProviderError; readonly at: number } | undefined
+  /**
+   * The last fetch that failed, kept after a success too; `at` on the wall clock. `unnamed`: of a composed secret, the
+   * same in words that name none of its parts.
+   */
+  lastError: { readonly error: ProviderError; readonly at: number; readonly unnamed?: string } | undefined
 }
 
 /**
@@ -178,6 +181,7 @@ export class Entry implements Job {
    */
   reassign(match: Match): void {
     const moved = !isSamePlace(this.#match, match)
+    if (moved && this.#held !== undefined) this.#held.served = servedBy(this.#held.served, this.#match, match)
     this.#match = match
     this.parts = noParts
     if (this.#held !== undefined) this.#retime(this.#held)
@@ -204,6 +208,11 @@ export class Entry implements Job {
   drop(): Rendition | undefined {
     this.#missing = true
     return this.release()
+  }
+
+  /** That it is missing is true no longer, and nothing is known of it instead. */
+  forgetMissing(): void {
+    this.#missing = false
   }
 
   /** Lets go of what is held. @returns it, to be overwritten */
@@ -247,7 +256,7 @@ export class Entry implements Job {
     // When the fetch is under way already, nobody knows its end; 0 would have callers ask without pause.
     const retryAfterMs = untilNext > 0 ? untilNext : 1_000
     if (this.#held === undefined) {
-      const reason = this.attempts.lastFailure ?? this.#partsReason(now) ?? 'the first fetch is under way'
+      const reason = this.attempts.lastFailure ?? this.#partsReason() ?? 'the first fetch is under way'
       return { kind: 'not-loaded', retryAfterMs, reason }
     }
     const ageMs = now - this.#held.confirmedAt
@@ -255,13 +264,9 @@ export class Entry implements Job {
     return { kind: 'held', secret: this.#held.secret, rendition: this.#held.rendition, state, ageMs }
   }
 
-  /** Why a composed secret is not there: the first of its parts that is not. */
-  #partsReason(now: number): string | undefined {
-    for (const part of this.parts) {
-      const reading = part.read(now)
-      if (reading.kind === 'not-loaded') return `it is made of "${part.match.name}": ${reading.reason}`
-    }
-    return undefined
+  /** Why a composed secret is not there, to those who may not know its parts: which of them, `explain` tells. */
+  #partsReason(): string | undefined {
+    return this.parts.some(({ held }) => held === undefined) ? 'a part of it is not loaded yet' : undefined
   }
 
   /** @param wall now on the wall clock, to say in its terms what lies ahead on the monotonic one */
@@ -283,6 +288,16 @@ export class Entry implements Job {
       nextRefreshAt: this.nextAt === undefined ? undefined : wall + (this.nextAt - now),
     }
   }
+}
+
+/** The place that brought what is held, among those that another match asks; undefined where it is none of several. */
+function servedBy(served: Served | undefined, before: Match, now: Match): Served | undefined {
+  const from = served === undefined ? undefined : placesOf(before)[served.place]
+  const places = placesOf(now)
+  if (served === undefined || from === undefined || places.length < 2) return undefined
+  const place = places.findIndex(({ provider, key }) => provider === from.provider && key === from.key)
+  if (place < 0) return undefined
+  return { provider: served.provider, place, instead: place === 0 ? undefined : served.instead }
 }
 
 function noAttempts(): Attempts {

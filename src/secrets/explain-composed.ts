@@ -1,5 +1,6 @@
 import type { SecretCache } from './cache.ts'
 import type { Composition } from './compositions.ts'
+import type { Entry } from './entry.ts'
 import { inWords } from './explain.ts'
 import type { Explanation } from './reading.ts'
 import type { Match } from './rules.ts'
@@ -17,7 +18,6 @@ export function explainComposed({ composition, unitOf, cache }: ExplainedComposi
   const { name, rule } = match
   const status = cache.status(name)
   const entry = cache.entry(name)
-  const lastError = entry?.attempts.lastError
   const units = new Set(leaves.map(unitOf).filter((unit) => unit !== undefined))
   const refreshMs = Math.min(...leaves.map((leaf) => leaf.rule.refreshMs))
   let callersWaiting = 0
@@ -43,7 +43,7 @@ export function explainComposed({ composition, unitOf, cache }: ExplainedComposi
     lease: undefined,
     fetchedAt: status?.fetchedAt,
     lastSuccessAt: status?.confirmedAt,
-    lastError: lastError === undefined ? undefined : inWords(lastError),
+    lastError: entry === undefined ? undefined : errorOf(entry),
     failures: entry?.attempts.failures ?? 0,
     nextAttemptAt: status?.nextRefreshAt,
     expiresAt: status?.expiresAt,
@@ -51,4 +51,22 @@ export function explainComposed({ composition, unitOf, cache }: ExplainedComposi
     breaker: { state: 'closed', cause: undefined, nextProbeAt: undefined },
     callersWaiting,
   }
+}
+
+function errorOf(entry: Entry): Explanation['lastError'] {
+  const { lastError } = entry.attempts
+  if (lastError === undefined) return undefined
+  const { unnamed } = lastError
+  if (unnamed === undefined) return inWords(lastError)
+  return { ...inWords(lastError), naming: { names: [...madeOf(entry)], unnamed } }
+}
+
+/** The names of its parts, of theirs, and so on: a message may name any of them. */
+function madeOf({ parts }: Entry, names = new Set<string>()): Set<string> {
+  for (const part of parts) {
+    if (names.has(part.match.name)) continue
+    names.add(part.match.name)
+    madeOf(part, names)
+  }
+  return names
 }

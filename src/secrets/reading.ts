@@ -98,6 +98,8 @@ export interface ExplainedError {
   readonly reason: ProviderErrorReason
   readonly message: string
   readonly at: number
+  /** Of a composed secret: which others the message may name, and what to say to those who may not know all of them. */
+  readonly naming?: { readonly names: readonly string[]; readonly unnamed: string }
 }
 
 /** One of several places that a secret may come from. */

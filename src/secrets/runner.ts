@@ -191,7 +191,7 @@ export class Runner {
     this.#units.delete(unit)
     unit.retired = true
     unit.successor = successor
-    unit.source.forget(unit.key)
+    unit.source.forget(unit.key, (source, key) => this.#units.isAsked(source, key))
     if (unit.source instanceof Chain) this.lastCalls.forget(unit.source)
     const probeAt = this.#plans.gone(unit)
     if (probeAt !== undefined) this.opened(unit.source, probeAt)

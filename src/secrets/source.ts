@@ -10,7 +10,7 @@ import type { Place } from './permits.ts'
 import type { Clock, Lease, Provider } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import { toProviderError } from './provider-failure.ts'
-import type { SourceBreaker, UnitSource } from './unit-source.ts'
+import type { IsAsked, SourceBreaker, UnitSource } from './unit-source.ts'
 import { verdictOfKeyList, verdictOfList, verdictOfRenewal } from './verdict.ts'
 
 export type { Ask, CallLimits, Urgency } from './ask.ts'
@@ -156,8 +156,8 @@ export class Source implements UnitSource {
     if (key !== undefined) this.#batcher.raise(key, urgency)
   }
 
-  forget(key: string | undefined): void {
-    this.#calls.breaker.forget(key)
+  forget(key: string | undefined, isAsked: IsAsked): void {
+    if (!isAsked(this, key)) this.#calls.breaker.forget(key)
   }
 
   /** Reports changes where the provider can watch, until the source is closed. */

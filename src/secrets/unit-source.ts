@@ -41,6 +41,12 @@ export interface UnitSource {
   renew(key: string, lease: Lease, ask: Ask): Promise<Lease | ProviderError>
   /** A call that is still in the queue has become more urgent: it goes ahead from now on. No key: the list. */
   raise(key: string | undefined, urgency: Urgency): void
-  /** A key is asked for no more. No key: the list. */
-  forget(key: string | undefined): void
+  /**
+   * A key is asked for no more. No key: the list.
+   *
+   * @param isAsked whether another still asks a source for a key of it, among several or by itself
+   */
+  forget(key: string | undefined, isAsked: IsAsked): void
 }
+
+export type IsAsked = (source: UnitSource, key: string | undefined) => boolean

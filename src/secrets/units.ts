@@ -105,9 +105,15 @@ export class Units {
   }
 
   /** Those that ask a source among others; with a key, those that ask it for that key. */
-  *chained(source: Source, key?: string): Generator<{ readonly unit: Unit; readonly chain: Chain }> {
+  *chained(source: UnitSource, key?: string): Generator<{ readonly unit: Unit; readonly chain: Chain }> {
     for (const chain of this.#chains.asking(source, key))
       for (const unit of this.ofSource(chain)) yield { unit, chain }
+  }
+
+  /** Whether any unit asks a source for a key, by itself or among others. */
+  isAsked(source: UnitSource, key: string | undefined): boolean {
+    if (this.#bySource.get(source)?.has(key) === true) return true
+    return key !== undefined && !this.chained(source, key).next().done
   }
 
   /** One that was deleted while it waited for its turn still does, and would call beside a new one. */

@@ -131,12 +131,12 @@ t.test('it is missing when a part is, and comes back with it', async (t) => {
   t.equal(see('dsn'), 'fresh pg://CANARY-u2:CANARY-p%2F1@db')
 })
 
-t.test('while a part is not loaded it is not, and says which', async (t) => {
+t.test('while a part is not loaded it is not', async (t) => {
   const { answers, cache, clock, see } = createWorld(t, { ...login(), password: unavailable() })
   await settle()
   t.match(cache.read('dsn'), {
     kind: 'not-loaded',
-    reason: 'it is made of "password": the backend refuses connections',
+    reason: 'a part of it is not loaded yet',
     retryAfterMs: Number,
   })
   answers.password = fetched('CANARY-p1')
@@ -163,7 +163,8 @@ t.test('fields of one key are never from two fetches', async (t) => {
   t.equal(see('dsn'), 'fresh pg://CANARY-u1:CANARY-p1@db', 'what was made before is kept')
   t.match(cache.entry('dsn')?.attempts, {
     failures: 1,
-    lastFailure: /"user" and "password" are from two fetches of "db"/,
+    lastFailure: /^parts of it that belong together are from two fetches, since /,
+    lastError: { error: { message: /"user" and "password" are from two fetches of "db"/ } },
   })
   await clock.advance(2 * minute)
   t.match(see('dsn'), /^stale pg:..CANARY-u1:CANARY-p1@db/)
@@ -201,18 +202,27 @@ t.test('what is composed of composed secrets holds to the same', async (t) => {
 })
 
 t.test('what cannot be composed is told with its reason, and never with a value', async (t) => {
-  const faults: [Answer, RegExp][] = [
-    [fetched(Buffer.from([0xff, 0xfe])), /the value of "user" is no text: let base64 be its first filter/],
-    [fetched('CANARY-'.repeat(200_000)), /the text would have more than 1048576 bytes/],
+  const faults: [Answer, RegExp, RegExp][] = [
+    [
+      fetched(Buffer.from([0xff, 0xfe])),
+      /the value of "user" is no text: let base64 be its first filter/,
+      /^it cannot be composed: a part of it does not fit its template$/,
+    ],
+    [
+      fetched('CANARY-'.repeat(200_000)),
+      /the text would have more than 1048576 bytes/,
+      /the text would have more than 1048576 bytes/,
+    ],
   ]
-  for (const [user, reason] of faults) {
+  for (const [user, message, reason] of faults) {
     const { answers, begin, cache, clock, events, refresher, see } = createWorld(t, { ...login(), user })
     await begin()
     t.match(cache.read('dsn'), { kind: 'not-loaded', reason })
     t.match(
       events.of('failed').find(({ secrets }) => secrets.includes('dsn')),
-      { provider: undefined, attempt: 1, error: { kind: 'unavailable' } },
+      { provider: undefined, attempt: 1, error: { kind: 'unavailable', message } },
     )
+    t.match(refresher.explain('dsn'), { lastError: { message } })
     t.match(await refresher.refresh('dsn'), { outcome: 'failed', error: { message: reason } })
     t.notMatch(
       JSON.stringify(events.all.map((event) => ('error' in event ? String(event.error) : ''))),

@@ -8,10 +8,13 @@ export interface PartValue {
   reveal(): Buffer
 }
 
-/** Why a template could not be rendered: words that name a secret and hold no value. */
+/** Why a template could not be rendered: words that hold no value. */
 export interface RenderFailure {
   readonly reason: 'malformed' | 'oversized'
+  /** Names the part whose fault it is, and what is wrong with it. */
   readonly message: string
+  /** The secret whose value does not fit; undefined where it is all of them together. */
+  readonly part: string | undefined
 }
 
 /**
@@ -52,23 +55,23 @@ function filled(
 ): Buffer | RenderFailure {
   // As base64 anything is text.
   if (!value.isText && uses[0]?.filter !== 'base64') {
-    return malformed(`the value of "${name}" is no text: let base64 be its first filter`)
+    return malformed(name, 'is no text: let base64 be its first filter')
   }
   let bytes = value.reveal()
   for (const { filter, argument } of uses) {
     if (bytes.length > maxBytes) return oversized(maxBytes)
     const next = filters[filter](bytes, argument)
-    if (next === undefined) return malformed(`the value of "${name}" is no JSON with a field "${argument}"`)
+    if (next === undefined) return malformed(name, `is no JSON with a field "${argument}"`)
     made.push(next)
     bytes = next
   }
   return bytes
 }
 
-function malformed(message: string): RenderFailure {
-  return { reason: 'malformed', message }
+function malformed(part: string, fault: string): RenderFailure {
+  return { reason: 'malformed', message: `the value of "${part}" ${fault}`, part }
 }
 
 function oversized(maxBytes: number): RenderFailure {
-  return { reason: 'oversized', message: `the text would have more than ${maxBytes} bytes` }
+  return { reason: 'oversized', message: `the text would have more than ${maxBytes} bytes`, part: undefined }
 }
