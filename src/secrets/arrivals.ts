@@ -1,6 +1,7 @@
 import type { Ask } from './ask.ts'
 import { discard } from './brought.ts'
 import type { SecretCache } from './cache.ts'
+import type { Chain } from './chain.ts'
 import { Baseless, confirmable } from './confirmation.ts'
 import type { Began } from './intake.ts'
 import { Intake } from './intake.ts'
@@ -87,6 +88,14 @@ export class Arrivals {
       return { secrets }
     })
     return { take }
+  }
+
+  /** A value of a place that comes before the one whose lease is held; undefined where none of them has any. */
+  async regain(unit: Unit, chain: Chain, ask: Ask): Promise<Arrival | undefined> {
+    const brought = await chain.regain(ask)
+    if (brought === undefined) return undefined
+    const take = this.#surely(unit, (began) => this.#intake.takeKey(unit, brought, began))
+    return { take, drop: () => discard(brought) }
   }
 
   /** What is held lasts for the renewed lease from then on; it is never dropped for a failure. */

@@ -55,6 +55,8 @@ export class Chain implements UnitSource {
   /** The link that served last, or where none did the first one. */
   #last = 0
   #served: number | undefined
+  /** When those before the one that serves were last asked, on the monotonic clock. */
+  #askedAt = Number.NEGATIVE_INFINITY
   /** The link that is being asked, and how urgently. */
   #asked = 0
   #urgency: Urgency = 'routine'
@@ -82,6 +84,16 @@ export class Chain implements UnitSource {
     return this.#served
   }
 
+  /** Whether another than the first served last. */
+  get isSpared(): boolean {
+    return this.#served !== undefined && this.#served > 0
+  }
+
+  /** When those before the one that serves were last asked, on the monotonic clock. */
+  get askedAt(): number {
+    return this.#askedAt
+  }
+
   get renews(): boolean {
     return this.links.some(({ source }) => source.renews)
   }
@@ -104,6 +116,7 @@ export class Chain implements UnitSource {
 
   async fetch(_key: string, wish: Ask): Promise<Brought> {
     this.#urgency = wish.urgency
+    this.#askedAt = this.#options.clock.now()
     let isCalled = false
     const ask: Ask = {
       ...wish,
@@ -126,6 +139,26 @@ export class Chain implements UnitSource {
     this.#last = 0
     this.#served = undefined
     return together(failures, isCalled)
+  }
+
+  /**
+   * Asks those that come before the one that serves. It goes on serving where none of them has a value: what else they
+   * say is believed when what is held has to be fetched, since until then a lease of it is good.
+   */
+  async regain(ask: Ask): Promise<Brought | undefined> {
+    this.#urgency = ask.urgency
+    this.#askedAt = this.#options.clock.now()
+    let first: ProviderError | undefined
+    for (const [index, link] of this.links.slice(0, this.#served ?? 0).entries()) {
+      this.#asked = index
+      const brought = await this.#ask(link, ask)
+      if (brought instanceof ProviderError && brought.reason === 'aborted') return undefined
+      this.#note(index, brought)
+      if ('value' in brought) return this.#serve(index, brought, first)
+      first ??= brought
+      if (brought.kind !== 'unavailable') return undefined
+    }
+    return undefined
   }
 
   async fetchAll(): Promise<ProviderError> {

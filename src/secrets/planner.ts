@@ -12,6 +12,7 @@ import {
   spoiltDelay,
 } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
+import { Chain } from './chain.ts'
 import type { Random } from './clock.ts'
 import type { Entry } from './entry.ts'
 import type { Held } from './lease-times.ts'
@@ -78,6 +79,18 @@ export class Planner {
     const usable = Math.max(interval - 2 * tookMs, interval / 4)
     const delay = paced ? refreshDelay(usable, () => draw) : firstRefreshDelay(usable, () => draw)
     return Math.min(now + delay, Math.max(need, now + shortestLeasePause))
+  }
+
+  /**
+   * When the places before the one whose lease is held are asked again, on the monotonic clock: at the interval of the
+   * rules, as they would be without a lease. Infinite where there is none before it, or no lease.
+   */
+  lookBackAt(unit: Unit, now: number): number {
+    const { source } = unit
+    if (!(source instanceof Chain) || !source.isSpared || !this.isLeased(unit))
+      return Number.POSITIVE_INFINITY
+    const intervalMs = Math.min(...unit.matches.values().map(({ rule }) => rule.refreshMs))
+    return Math.max(source.askedAt + refreshDelay(intervalMs, this.#random), now + shortestLeasePause)
   }
 
   /** @param attempts how many have failed in a row, from 1 */

@@ -77,7 +77,14 @@ export class Plans {
     const spoilt = this.#planner.afterSpoilt(unit, now, ending.outcome.secrets)
     const sooner = Math.min(again, spoilt, this.#probeBy(unit, now))
     unit.paced = nextAt <= sooner
-    return Math.min(nextAt, sooner)
+    return this.#orLookBack(unit, now, Math.min(nextAt, sooner))
+  }
+
+  /** When the next run of a unit begins that has asked the places before the one that serves in vain. */
+  afterLookingBack(unit: Unit): number {
+    const now = this.#clock.now()
+    unit.paced = false
+    return this.#orLookBack(unit, now, this.#planner.afterSuccess(unit, now, 0, this.#random, false))
   }
 
   /** The source's breaker opened, or opened again. @returns the unit that is to come when it lets a call through */
@@ -105,6 +112,14 @@ export class Plans {
   /** The source was replaced or removed. */
   forget(source: Source): void {
     this.#probers.forget(source)
+  }
+
+  /** Knows from then on whether the next run looks back. */
+  #orLookBack(unit: Unit, now: number, nextAt: number): number {
+    const lookBackAt = this.#planner.lookBackAt(unit, now)
+    unit.looksBack = lookBackAt < nextAt
+    if (unit.looksBack) unit.paced = false
+    return Math.min(lookBackAt, nextAt)
   }
 
   /** When a unit comes that failed, where it is the one that finds out whether the source's breaker may close. */

@@ -15,8 +15,8 @@ export interface Wish {
 /** One attempt of a unit, from the queue before the provider to its outcome. */
 export class Run {
   readonly forced: boolean
-  /** It renews a lease, and so brings no other value. */
-  readonly renews: boolean
+  /** It renews a lease, or looks whether an earlier place can be asked again: it need not bring a value. */
+  renews: boolean
   /** Undefined while the provider is not called for it yet. */
   began: Confirmation | undefined
   /** Where several providers are asked in turn: from when on, on the monotonic clock. */

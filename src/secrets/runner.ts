@@ -1,3 +1,4 @@
+import type { Arrival } from './arrivals.ts'
 import { Arrivals } from './arrivals.ts'
 import type { Ask, MadeCall } from './ask.ts'
 import { backoffDelay, notBefore, returnSpread } from './backoff.ts'
@@ -103,11 +104,13 @@ export class Runner {
     // Ahead of its plan, and so maybe together with others: somebody forced it, or the configuration has changed.
     if (unit.plannedFor !== undefined) unit.paced = false
     this.#schedule.drop(unit)
-    const lease = this.#leaseToRenew(unit, wish)
+    const chain = this.#chainToLookBackIn(unit, wish)
+    const lease = chain === undefined ? this.#leaseToRenew(unit, wish) : undefined
+    unit.looksBack = false
     unit.again = false
-    const run = new Run(wish, lease !== undefined)
+    const run = new Run(wish, chain !== undefined || lease !== undefined)
     unit.current = run
-    return run.endsWith(this.#perform(unit, run, wish, lease))
+    return run.endsWith(this.#perform(unit, run, wish, lease ?? chain))
   }
 
   /** The backend said that something changed: fetch in a moment, and once more if a fetch is under way already. */
@@ -131,6 +134,7 @@ export class Runner {
   plan(unit: Unit, time: number): void {
     if (this.#stopped || unit.retired || unit.current !== undefined) return
     unit.paced = false
+    unit.looksBack = false
     this.#schedule.plan(unit, time)
     this.#tidings.planned(unit, time)
   }
@@ -169,8 +173,11 @@ export class Runner {
   /** A place that is asked before the one that serves can be asked again. */
   #comeBack(unit: Unit, now: number): void {
     if (this.throttled(unit) !== undefined) return
-    unit.mustFetch = true
+    // A fetch would make another credential at the one that serves, where the call before it fails after all.
+    const looksBack = this.planner.lookBackAt(unit, now) < Number.POSITIVE_INFINITY && unit.failures === 0
+    if (!looksBack) unit.mustFetch = true
     this.#planReturn(unit, now)
+    unit.looksBack = looksBack
   }
 
   #planReturn(unit: Unit, now: number): void {
@@ -208,7 +215,15 @@ export class Runner {
     return this.planner.renewal(unit, this.#clock.now())
   }
 
-  async #perform(unit: Unit, run: Run, wish: Wish, lease: Lease | undefined): Promise<RunOutcome> {
+  /** Only while nobody is refused for it: whoever waits is served by whichever place can. */
+  #chainToLookBackIn(unit: Unit, { forced, urgency }: Wish): Chain | undefined {
+    if (!unit.looksBack || unit.mustFetch || forced === true || urgency !== undefined) return undefined
+    const isWanted = this.planner.isAwaited(unit, this.#clock.now())
+    return unit.source instanceof Chain && !isWanted ? unit.source : undefined
+  }
+
+  /** @param by what renews: the lease to be renewed, or the chain to look back in; undefined: it is fetched */
+  async #perform(unit: Unit, run: Run, wish: Wish, by: Lease | Chain | undefined): Promise<RunOutcome> {
     try {
       const former = this.#units.formerRun(unit)
       if (former !== undefined) {
@@ -217,16 +232,17 @@ export class Runner {
         if (unit.retired) return await this.#handOver(unit)
       }
       const ask = this.#ask(unit, run, wish)
-      const arrival =
-        lease === undefined ? this.#arrivals.fetch(unit, ask) : this.#arrivals.renew(unit, lease, ask)
+      const arrival = this.#arrive(unit, by, ask)
       this.#awaitTurn(unit, run)
-      const { take, drop } = await arrival
+      const { take, drop } = (await arrival) ?? { take: undefined }
       if (this.#stopped || unit.retired) {
         drop?.()
         // What arrives while the sidecar stops is for nobody; counting or logging it would only look like a failure.
         // What comes from a place that is no longer asked says nothing of the one that is: whoever waits gets its answer.
         return this.#stopped ? stopping() : await this.#handOver(unit)
       }
+      if (take === undefined) return this.#keepOn(unit)
+      if (by instanceof Chain) run.renews = false
       const began = run.began ?? this.#moment()
       const outcome = { ...take(began), calledAt: run.began?.at }
       // Nobody reads in between: what is composed of it changes in the same turn.
@@ -240,6 +256,20 @@ export class Runner {
       this.#units.ran(unit)
       if (unit.again) this.soon(unit)
     }
+  }
+
+  #arrive(unit: Unit, by: Lease | Chain | undefined, ask: Ask): Promise<Arrival | undefined> {
+    if (by === undefined) return this.#arrivals.fetch(unit, ask)
+    return by instanceof Chain ? this.#arrivals.regain(unit, by, ask) : this.#arrivals.renew(unit, by, ask)
+  }
+
+  /** No earlier place has a value: what is held is neither better nor worse for it. */
+  #keepOn(unit: Unit): RunOutcome {
+    unit.endedAt = this.#clock.now()
+    const nextAt = this.#plans.afterLookingBack(unit)
+    this.#schedule.plan(unit, nextAt)
+    this.#tidings.planned(unit, nextAt)
+    return { secrets: new Map([...unit.matches.keys()].map((name) => [name, 'unchanged'])) }
   }
 
   async #handOver({ successor, waiting }: Unit): Promise<RunOutcome> {

@@ -39,6 +39,8 @@ export class Unit implements Job {
   again = false
   /** The next run fetches, though a lease could be renewed. */
   mustFetch = false
+  /** The next run only asks those places that come before the one whose lease is held. */
+  looksBack = false
   /**
    * What is held is not offered to be confirmed: somebody reported that a backend refuses it, or the provider has confirmed
    * what it was not told of. Until a call that began since has brought it in full.

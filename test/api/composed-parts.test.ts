@@ -40,10 +40,7 @@ t.test(
       )
       for (const { text } of answers) t.notMatch(text, names)
       for (const { text } of answers.slice(0, 2)) t.match(text, /a part of it/)
-      t.strictSame(
-        (answers[2]?.json() as { parts: { name: string }[] }).parts.map((part) => part.name),
-        name === 'dsn' ? [] : ['dsn'],
-      )
+      t.match(answers[2]?.json(), { parts: name === 'dsn' ? [] : [{ name: 'dsn' }] })
     }
     t.match((await world.get('/v1/explain/dsn', inApp)).json(), { lastError: { message: /a part of it/ } })
     t.match((await world.get('/v1/explain/dsn', { headers: as('person') })).json(), {
