@@ -52,14 +52,17 @@ t.test(
   },
 )
 
-t.test('nor of a call for a part that failed', async (t) => {
-  const world = await createHidden(t, { 'vault/of/user': 'CANARY-u', 'vault/of/pw': '{"x":"CANARY-p"}' })
-  const { headers } = await world.get('/v1/secrets/dsn', inApp)
-  for (const [kind, reason, status] of [
-    ['denied', 'denied', 502],
-    ['unavailable', 'timeout', 504],
-    ['throttled', 'throttled', 503],
-  ] as const) {
+for (const [kind, reason, status] of [
+  ['denied', 'denied', 502],
+  ['unavailable', 'timeout', 504],
+  ['throttled', 'throttled', 503],
+] as const) {
+  t.test(`nor of a call for a part that failed: ${kind}`, async (t) => {
+    const world = await createHidden(t, {
+      'vault/of/user': 'CANARY-u',
+      'vault/of/pw': '{"x":"CANARY-p"}',
+    })
+    const { headers } = await world.get('/v1/secrets/dsn', inApp)
     world.provider.failure = new ProviderError(kind, reason, 'memory: "vault/of/pw" of the team hidden', {
       retryAfterMs: 5_000,
     })
@@ -80,8 +83,8 @@ t.test('nor of a call for a part that failed', async (t) => {
     t.notMatch((await rejected).text, names)
     t.match((await rejected).text, /a part of it could not be fetched/)
     t.notMatch((await world.post('/v1/refresh', inApp)).text, names)
-  }
-})
+  })
+}
 
 t.test('nor of a part that is not loaded yet', async (t) => {
   const world = await createHidden(t, {})

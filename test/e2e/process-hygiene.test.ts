@@ -134,23 +134,26 @@ t.test('what the cache of pattern secrets tells on its diagnostics channels has 
   canaryGuard(t).noLeak('what it tells', told)
 })
 
-t.test('it starts no processes but those that are configured, no threads, and listens to no diagnostics', async (t) => {
-  const forbidden = [
-    'child_process',
-    'worker_threads',
-    'cluster',
-    'diagnostics_channel',
-    'async_hooks',
-    'repl',
-  ]
-  const found = (await edgesOf(join(root, 'src'))).filter(({ specifier = '' }) =>
-    forbidden.includes(specifier.replace(/^node:/, '')),
-  )
-  // Each of these is loaded only where a configuration asks for it: to run a program, or to keep identities apart.
-  const allowed = [
-    'providers/azure/identity-http.ts imports node:async_hooks',
-    'providers/exec/run.ts imports node:child_process',
-    'providers/kubernetes/access/program.ts imports node:child_process',
-  ]
-  t.strictSame(found.map(({ from, specifier }) => `${from} imports ${specifier}`).sort(), allowed)
-})
+t.test(
+  'it starts no processes but those that are configured, no threads, and listens to no diagnostics',
+  async (t) => {
+    const forbidden = [
+      'child_process',
+      'worker_threads',
+      'cluster',
+      'diagnostics_channel',
+      'async_hooks',
+      'repl',
+    ]
+    const found = (await edgesOf(join(root, 'src'))).filter(({ specifier = '' }) =>
+      forbidden.includes(specifier.replace(/^node:/, '')),
+    )
+    // Each of these is loaded only where a configuration asks for it: to run a program, or to keep identities apart.
+    const allowed = [
+      'providers/azure/identity-http.ts imports node:async_hooks',
+      'providers/exec/run.ts imports node:child_process',
+      'providers/kubernetes/access/program.ts imports node:child_process',
+    ]
+    t.strictSame(found.map(({ from, specifier }) => `${from} imports ${specifier}`).sort(), allowed)
+  },
+)
