@@ -1,7 +1,7 @@
 /**
- * `node bench/providers.ts [--quick] [--write] [--only WORDS]`: what each kind of provider costs, measured with the built
+ * `node bench/providers.ts [--quick] [--write] [--only WORDS] [--calls]`: what each kind of provider costs, measured with the built
  * bundle beside the `http` provider in the same run, each against a backend on loopback; and how many requests it makes
- * in an hour for 50 secrets at the defaults, on a virtual clock. `--write` puts the tables into docs/performance.md.
+ * in an hour for 50 secrets at the defaults, on a virtual clock (`--calls`: that alone). `--write` puts the tables into docs/performance.md.
  */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -17,9 +17,14 @@ import { callerHeaders, runSidecar } from './support/processes.ts'
 import { mebibytes, median, table } from './support/statistics.ts'
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, write: { type: 'boolean' }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    write: { type: 'boolean' },
+    only: { type: 'string' },
+    calls: { type: 'boolean' },
+  },
 })
-const rounds = values.quick === true ? 3 : 9
+const rounds = values.calls === true ? 0 : values.quick === true ? 3 : 9
 /** Refreshes of everything before memory is read again. */
 const refreshes = 20
 const chosen = kinds.filter(({ title }) => title.includes(values.only ?? ''))
@@ -55,7 +60,7 @@ for (const kind of chosen) {
   await stage.end()
 }
 
-const text = [machine('none'), costTable(), callsTable()].join('\n\n')
+const text = [...(rounds > 0 ? [machine('none'), costTable()] : []), callsTable()].join('\n\n')
 process.stdout.write(`${text}\n`)
 if (values.write === true) writeSection(new URL('../docs/performance.md', import.meta.url), 'providers', text)
 
