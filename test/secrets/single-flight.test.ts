@@ -108,7 +108,7 @@ t.test('forcing what no rule names or what is missing is not found, alike', asyn
   const forced = refresher.refresh('app/gone')
   await settle()
   await answer(missing())
-  t.same(await forced, { outcome: 'not-found' })
+  t.match(await forced, { outcome: 'not-found', said: { kind: 'missing', reason: 'not-found' } })
 })
 
 t.test(
@@ -261,7 +261,8 @@ t.test('a name that is missing is forced once a second too, and leaves nothing b
   refresher.start()
   await settle()
   for (let asked = 0; asked < 5; asked += 1) {
-    t.same(await refresher.refresh('app/gone'), { outcome: 'not-found' })
+    const result = await refresher.refresh('app/gone')
+    t.match(result, { outcome: 'not-found', said: { kind: 'missing', reason: 'not-found' } })
   }
   t.equal(backend.callsFor('kv/gone'), 1)
   await clock.advance(minute)
