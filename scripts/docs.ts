@@ -30,7 +30,8 @@ function reference(): string {
 
 function sectionText(name: string, schema: JsonSchema): string {
   const heading = `## \`${name}\`\n\n${schema.description ?? ''}\n`
-  const member = object(schema.additionalProperties)
+  const items = Array.isArray(schema.items) ? undefined : object(schema.items)
+  const member = object(schema.additionalProperties) ?? items
   if (member === undefined) return `${heading}\n${table(rows(schema, ''))}`
   const kinds = member.oneOf
   if (kinds === undefined) return `${heading}\n${table(rows(member, ''))}`

@@ -1,6 +1,7 @@
 /** The one schema: it gives types, defaults, validation, the documentation and the JSON Schema for editors. */
 import * as z from 'zod/mini'
 import { audit } from './schema/audit.ts'
+import { files } from './schema/files.ts'
 import { api, ops } from './schema/listeners.ts'
 import { option, section } from './schema/option.ts'
 import { cache, log, reload, shutdown } from './schema/process.ts'
@@ -9,9 +10,11 @@ import { proxy } from './schema/proxy.ts'
 import { secrets } from './schema/secrets.ts'
 
 export type { CallerConfig } from './schema/callers.ts'
+export type { FileConfig, FileFormat } from './schema/files.ts'
 export type { LimitStoreConfig, RedisConfig } from './schema/limit-store.ts'
 export type { LimitConfig, LimitKey } from './schema/limits.ts'
 export type { DoorConfig, TlsConfig } from './schema/listeners.ts'
+export type { NotificationConfig } from './schema/notify.ts'
 export type { ProxyTlsConfig } from './schema/proxy.ts'
 export { isSecretPlace, type SecretPlace } from './schema/secret-place.ts'
 export type { SecretConfig } from './schema/secrets.ts'
@@ -40,6 +43,10 @@ export const configSchema = section({
   audit: option(z.optional(audit), {
     description:
       'A line of JSON for each access to a secret: when, who, what, and what came of it; never a value. Off unless it is configured.',
+  }),
+  files: option(z.prefault(files, []), {
+    description:
+      'Files that secrets are written to, for applications that read no HTTP: each replaced as a whole when a secret of it changes. Off unless it is configured.',
   }),
   proxy: option(z.optional(proxy), {
     description: 'A rate-limited reverse proxy in front of the application. Off unless it is configured.',
