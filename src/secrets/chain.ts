@@ -7,7 +7,7 @@ import type { SecretsObserver } from './observer.ts'
 import type { Lease } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Source } from './source.ts'
-import type { IsAsked, SourceBreaker, UnitSource } from './unit-source.ts'
+import type { Batching, IsAsked, SourceBreaker, UnitSource } from './unit-source.ts'
 
 /** One place of a chain. */
 export interface ChainLink {
@@ -99,7 +99,7 @@ export class Chain implements UnitSource {
   }
 
   /** The first of its sources that can serve many at a time: while that one serves, it should not be asked one by one. */
-  get batch(): object | undefined {
+  get batch(): Batching | undefined {
     return this.links.find(({ source }) => source.batches)?.source
   }
 

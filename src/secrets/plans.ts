@@ -2,6 +2,7 @@ import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
 import type { Ending } from './ending.ts'
 import { broughtSomething, endedLease, isRefused } from './ending.ts'
+import { Meetings } from './meetings.ts'
 import { Planner } from './planner.ts'
 import { calledAt, Probers } from './probers.ts'
 import type { ProviderError } from './provider.ts'
@@ -33,6 +34,7 @@ export class Plans {
   readonly #random: Random
   readonly #probers: Probers
   readonly #draws: SharedDraws
+  readonly #meetings = new Meetings()
   #planner: Planner
 
   constructor(options: PlansOptions) {
@@ -70,7 +72,10 @@ export class Plans {
       return this.#planner.afterFailure(unit, now, attempts, error)
     }
     const draw = this.#draws.for(unit.source)
-    const nextAt = this.#planner.afterSuccess(unit, now, ending.tookMs, () => draw, paced)
+    const alone = this.#planner.afterSuccess(unit, now, ending.tookMs, () => draw, paced)
+    // What is leased goes by its lease; a list is a call of its own.
+    const goesAlone = unit.key === undefined || this.#planner.isLeased(unit)
+    const nextAt = goesAlone ? alone : this.#meetings.near(unit.source, now, alone)
     // An answer that came when what it brought had expired already, as after a suspension, is followed by another soon.
     const isLate = error === undefined && this.#planner.isAwaited(unit, now, ending.outcome.secrets)
     const again = isLate ? this.#planner.afterFailure(unit, now, 1, undefined) : nextAt

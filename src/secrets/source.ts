@@ -10,7 +10,7 @@ import type { Place } from './permits.ts'
 import type { Clock, Lease, Provider } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import { toProviderError } from './provider-failure.ts'
-import type { IsAsked, SourceBreaker, UnitSource } from './unit-source.ts'
+import type { Batching, IsAsked, SourceBreaker, UnitSource } from './unit-source.ts'
 import { verdictOfKeyList, verdictOfList, verdictOfRenewal } from './verdict.ts'
 
 export type { Ask, CallLimits, Urgency } from './ask.ts'
@@ -106,11 +106,15 @@ export class Source implements UnitSource {
 
   /** Whether one call may serve many keys. */
   get batches(): boolean {
-    return batchSizeOf(this.#provider) > 1
+    return this.batchSize > 1
   }
 
-  get batch(): object | undefined {
+  get batch(): Batching | undefined {
     return this.batches ? this : undefined
+  }
+
+  get batchSize(): number {
+    return batchSizeOf(this.#provider)
   }
 
   get breaker(): SourceBreaker {

@@ -12,6 +12,11 @@ export interface SourceBreaker {
 }
 
 /** What a unit asks: one provider, or several of which the next is asked when the one before is unavailable. */
+export interface Batching {
+  /** How many keys one call may ask for. */
+  readonly batchSize: number
+}
+
 export interface UnitSource {
   /** The provider's name; of several, of the one that the last answer is from. */
   readonly name: string
@@ -26,7 +31,7 @@ export interface UnitSource {
   /** Whether leases can be made to last longer. */
   readonly renews: boolean
   /** What units have in common that one call may serve together: the same object. Undefined where each has its own call. */
-  readonly batch: object | undefined
+  readonly batch: Batching | undefined
   readonly breaker: SourceBreaker
   /** @returns what the key stands for; a failure of the whole call is returned like a failure of the key */
   fetch(key: string, ask: Ask): Promise<Brought>
