@@ -2,11 +2,15 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { parse } from './helpers.ts'
 
-for (const page of ['fallback', 'composed-secrets']) {
+for (const page of ['fallback', 'composed-secrets', 'migration']) {
   t.test(`the examples of docs/${page}.md are valid`, async (t) => {
     const text = readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')
     const examples = [...text.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, example = '']) => example)
     t.ok(examples.length >= 1)
-    for (const example of examples) t.strictSame((await parse(example)).warnings, [], example)
+    for (const example of examples) {
+      const { warnings } = await parse(example)
+      const unexpected = warnings.filter((warning) => !warning.includes('.token, which does not exist'))
+      t.strictSame(unexpected, [], example)
+    }
   })
 }
