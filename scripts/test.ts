@@ -5,6 +5,7 @@
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { judgeCoverage } from './lib/coverage.ts'
 import { countsOf, failuresOf } from './lib/tap-report.ts'
@@ -56,7 +57,10 @@ function runTap(args: readonly string[]): Promise<number> {
   // On a terminal tap redraws its report; elsewhere `CI` makes it print a line for each file instead.
   const terminal = process.stdout.isTTY
   const env = terminal ? process.env : { ...process.env, CI: 'true' }
-  const child = spawn(process.execPath, [tap, '--reporter=base', `--output-file=${rawReport}`, ...args], {
+  // Of two processors tap would leave one free, yet half of the time a test waits for processes and timers.
+  const jobs = availableParallelism() === 2 ? ['--jobs=2'] : []
+  const options = ['--reporter=base', `--output-file=${rawReport}`, ...jobs, ...args]
+  const child = spawn(process.execPath, [tap, ...options], {
     cwd: root,
     stdio: ['inherit', terminal ? 'inherit' : 'pipe', 'inherit'],
     env,
