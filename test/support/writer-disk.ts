@@ -72,9 +72,9 @@ export class SteppedDisk implements AsyncDisposable {
       fd: file.fd,
       read: ((...args: Parameters<OpenFile['read']>) =>
         this.#step('read', () => file.read(...args))) as OpenFile['read'],
-      write: ((bytes: Buffer, offset: number, length: number) =>
+      write: ((bytes: Buffer, offset: number, length: number, position: number) =>
         this.#step('write', () =>
-          file.write(bytes, offset, length > 1 ? length >> 1 : length),
+          file.write(bytes, offset, length > 1 ? length >> 1 : length, position),
         )) as OpenFile['write'],
       stat: ((...args: Parameters<OpenFile['stat']>) =>
         this.#step('stat', () => file.stat(...args))) as OpenFile['stat'],

@@ -1,5 +1,16 @@
-import { lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Test } from 'tap'
 import type { Content } from '../../src/files/content.ts'
 
 /** What a reader finds: of a file or a folder of files, the contents and permissions by path; undefined where nothing is. */
@@ -85,4 +96,11 @@ function below(folder: string, prefix = ''): Array<readonly [string, string]> {
       return entry.isDirectory() ? below(place, `${name}/`) : [[name, contentOf(place)]]
     })
     .sort()
+}
+
+/** A folder that is gone after the test: in memory, where there is one, since each file is synced to its disk. */
+export function writerFolder(t: Pick<Test, 'teardown'>): string {
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'sidekeep-writer-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }

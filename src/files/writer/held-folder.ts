@@ -57,7 +57,9 @@ export class HeldFolder implements AsyncDisposable {
 
   /** A folder in it, itself and not what a link there leads to. */
   async folder(name: string): Promise<HeldFolder> {
-    return await HeldFolder.open(this.#disk, this.at(name), { follow: false })
+    const path = this.at(name)
+    const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+    return new HeldFolder(this.#disk, path, await this.#disk.open(path, flags), true)
   }
 
   /** A file in it to read; a link is not followed, and a pipe that nobody writes to does not make us wait. */
@@ -104,8 +106,9 @@ export class HeldFolder implements AsyncDisposable {
     if (this.#isReadable) await this.#file.sync().catch(() => {})
   }
 
+  /** Nothing was written through it, so that a failure says nothing. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close()
+    await this.#file.close().catch(() => {})
   }
 }
 

@@ -44,7 +44,7 @@ export async function settle(file: OpenFile, { mode, owner, group }: Ownership):
 
 async function writeWhole(file: OpenFile, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at)
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, at)
     // Not said to happen with a regular file, and never to be tried for ever.
     if (bytesWritten === 0) throw Object.assign(new Error('the system took nothing'), { code: 'EIO' })
     at += bytesWritten

@@ -13,6 +13,7 @@ import {
   type Seen,
   seen,
   seenThroughLinks,
+  writerFolder,
 } from '../../support/writer-look.ts'
 
 const before = { mode: 0o400, owner: undefined, group: undefined }
@@ -51,7 +52,7 @@ for (const [title, { from, to, isVolume }] of Object.entries(histories)) {
       const fresh = expected(to, after.mode)
       const outcomes = new Set<string>()
       for (let steps = 0, isDone = false; !isDone; steps += 1) {
-        const folder = t.testdir()
+        const folder = writerFolder(t)
         const path = join(folder, 'secrets')
         if (isVolume) mkdirSync(path)
         const one = new SteppedDisk().disk
@@ -94,7 +95,7 @@ type Tap = Pick<typeof t, 'fail'>
 t.test('a folder that is removed vanishes at once, wherever the run ends', async (t) => {
   const content = folderOf({ a: 'CANARY a', 'db/p': 'CANARY p' })
   for (let steps = 0, isDone = false; !isDone; steps += 1) {
-    const folder = t.testdir()
+    const folder = writerFolder(t)
     const path = join(folder, 'secrets')
     await publish(path, content, after)
     isDone = await isDoneWithin(steps, ({ disk }) => unpublish(path, 'folder', disk))
@@ -121,7 +122,7 @@ t.test('whatever is published in whatever order, and wherever runs end', async (
     fc.array(step(file), { minLength: 1, maxLength: 6 }),
   )
   let run = 0
-  const base = t.testdir()
+  const base = writerFolder(t)
   await fc.assert(
     fc.asyncProperty(history, async (steps) => {
       const kind = steps.find(({ content }) => content !== undefined)?.content?.kind ?? 'file'
