@@ -41,6 +41,10 @@ const commands: Record<string, { summary: string; load: () => Promise<{ command:
     summary: 'ask a running sidecar how it is, as a probe',
     load: () => import('./commands/probe.ts'),
   },
+  quit: {
+    summary: 'ask a running sidecar to end',
+    load: () => import('./commands/quit.ts'),
+  },
   demo: {
     summary: 'try it: a provider and a sidecar on this machine, with curl lines to paste',
     load: () => import('./commands/demo.ts'),

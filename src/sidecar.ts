@@ -63,6 +63,7 @@ export class Sidecar {
   /** Opening, changing and closing: one after the other. */
   readonly #turns = new Turns()
   readonly #ready = Promise.withResolvers<Addresses>()
+  readonly #quit = Promise.withResolvers<void>()
   /** Whether all that is required was held, and written: the proxy may be opened. */
   #isReady = false
   /** Whether `ready` was told. */
@@ -117,6 +118,7 @@ export class Sidecar {
       cache: heart.cache,
       refresher: heart.refresher,
       changes: heart.feed,
+      quit: () => this.#quit.resolve(),
       health: this.#health(),
       metrics: heart.metrics,
       audit: this.#audit,
@@ -164,6 +166,11 @@ export class Sidecar {
    */
   get ready(): Promise<Addresses> {
     return this.#ready.promise
+  }
+
+  /** Resolves when a caller has asked for the end. Whoever runs the sidecar calls `stop` then, as at a signal. */
+  get quitAsked(): Promise<void> {
+    return this.#quit.promise
   }
 
   /** What is in force now. */

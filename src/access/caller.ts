@@ -1,7 +1,7 @@
 import type { Glob } from '../secrets/glob.ts'
 
-/** What a caller may do with the secrets it may know of (`rights` in the configuration). */
-export type Right = 'read' | 'list' | 'refresh' | 'watch'
+/** What a caller may do with the secrets it may know of, and `control`: with the sidecar (`rights` in the configuration). */
+export type Right = 'read' | 'list' | 'refresh' | 'watch' | 'control'
 
 export interface CallerOptions {
   /** As the configuration names it; undefined where a listener has no callers. */

@@ -25,11 +25,15 @@ export interface Settings {
   readonly limit: number | undefined
 }
 
-const allRights: readonly Right[] = ['read', 'list', 'refresh', 'watch']
+/**
+ * Without callers nobody is told apart, and whoever can connect may have every secret. `control` is not among this: what
+ * asks for secrets gets them and takes nothing from the others, while whoever ends the sidecar ends it for all of them.
+ */
+const allOfSecrets: readonly Right[] = ['read', 'list', 'refresh', 'watch']
 
 /** Of the main listener (`api`). */
 export function mainAccess({ callers, access, limit }: Config['api']): AccessConfig {
-  return { callers, access, limit, anyone: { rights: allRights, allow: undefined, limit } }
+  return { callers, access, limit, anyone: { rights: allOfSecrets, allow: undefined, limit } }
 }
 
 /** Of a further listener (`api.listeners`). Where it says nothing of a limit, that of `api` holds. */

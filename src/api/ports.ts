@@ -80,8 +80,8 @@ export interface ApiMetrics {
   render(): Promise<MetricsText>
 }
 
-/** What somebody did, or wanted to do, with secrets. */
-export type AuditedAction = 'read' | 'list' | 'watch' | 'refresh' | 'rejected' | 'explain'
+/** What somebody did, or wanted to do, with secrets, or with the sidecar (`quit`). */
+export type AuditedAction = 'read' | 'list' | 'watch' | 'refresh' | 'rejected' | 'explain' | 'quit'
 
 /** One access, as the audit has it: never a value. */
 export interface AuditedAccess {
@@ -160,5 +160,7 @@ export interface ApiDeps extends OpsDeps {
   readonly cache: SecretReader
   readonly refresher: SecretRefresher
   readonly changes: Changes
+  /** Asks for the end of the sidecar, as a stop signal does. Returns at once; asking again changes nothing. */
+  quit(): void
   readonly config: ApiConfig
 }

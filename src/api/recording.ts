@@ -113,12 +113,16 @@ const actions: Readonly<Record<string, AuditedAction>> = {
   events: 'watch',
 }
 
+/** Of the sidecar's end, however it is asked for: a GET is somebody's attempt too. */
+const quitPath = /^(?:https?:\/\/[^/?#]*)?\/quitquitquit(?:[?#]|$)/i
+
 /** The path of a secret in a request target, whichever its form (RFC 9112, section 3.2), however wrong the rest is. */
 const secretPath =
   /^(?:https?:\/\/[^/?#]*)?\/v1\/(secrets|refresh|rejected|explain|events)(?:\/([^?#]*))?(?:[?#]|$)/i
 
 /** What no route took may be the attempt at a secret all the same: with another method, or with broken escapes. */
 function askedByPath(url: string): Asked | undefined {
+  if (quitPath.test(url)) return { action: 'quit', name: null }
   const [, place = '', name = ''] = secretPath.exec(url) ?? []
   const action = actions[place.toLowerCase()]
   if (action === undefined) return undefined

@@ -26,6 +26,7 @@ import { explainSecretRoute } from './routes/explain.ts'
 import { healthRoutes } from './routes/health.ts'
 import { callersMetricsRoute, metricsRoute } from './routes/metrics.ts'
 import { openApiRoute } from './routes/openapi.ts'
+import { quitRoute } from './routes/quit.ts'
 import { refreshAllRoute, refreshSecretRoute } from './routes/refresh.ts'
 import { rejectSecretRoute } from './routes/rejected.ts'
 import type { Route } from './routes/route.ts'
@@ -69,6 +70,7 @@ export function apiRoutes(deps: ApiDeps): Route[] {
     refreshSecretRoute(deps),
     rejectSecretRoute(deps),
     explainSecretRoute(deps.refresher, waiters),
+    quitRoute(deps),
     eventsRoute(new EventStreams({ ...deps, kept })),
     ...healthRoutes(deps.health),
     callersMetricsRoute(deps.metrics),
@@ -164,7 +166,7 @@ function createListener(
 
 function addRoute(app: FastifyInstance, route: Route, entrance: Entrance, { metrics, clock }: OpsDeps): void {
   const meter = metrics.route(route.path)
-  meter.expect(route.method, 200)
+  meter.expect(route.method, route.status ?? 200)
   const letIn = (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
     const unfit = route.takesJson ? notJson(request.headers['content-type']) : undefined
     if (unfit !== undefined) {

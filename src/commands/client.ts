@@ -12,12 +12,16 @@ export interface Answer {
   readonly body: Buffer
 }
 
+type Method = 'GET' | 'POST'
+
 export interface Client {
   /**
    * @throws SIDEKEEP_UNREACHABLE when nobody answers; SIDEKEEP_USAGE and SIDEKEEP_CREDENTIAL_UNREADABLE where the token or
    * the certificates to believe cannot be used
    */
   get(path: string, headers?: Record<string, string>): Promise<Answer>
+  /** As `get`; sends no body. */
+  post(path: string): Promise<Answer>
 }
 
 /** What all of these commands take. */
@@ -51,12 +55,14 @@ const answerTimeout = 30_000
  */
 export function createClient(options: ClientOptions): Client {
   const address = addressOf(options)
+  const send = async (method: Method, path: string, headers: Record<string, string> = {}) => {
+    const token = await readToken(options['token-file'], address)
+    const credential = token === undefined ? {} : { authorization: `Bearer ${token}` }
+    return await ask(address, method, path, { ...credential, ...headers }, options.ca, answerTimeout)
+  }
   return {
-    async get(path, headers = {}) {
-      const token = await readToken(options['token-file'], address)
-      const credential = token === undefined ? {} : { authorization: `Bearer ${token}` }
-      return await ask(address, path, { ...credential, ...headers }, options.ca, answerTimeout)
-    },
+    get: (path, headers) => send('GET', path, headers),
+    post: (path) => send('POST', path),
   }
 }
 
@@ -66,9 +72,9 @@ export function createClient(options: ClientOptions): Client {
  * @param timeoutMs how long an answer may take
  * @throws SIDEKEEP_USAGE where the address is none
  */
-export function createHealthClient(options: ClientOptions, timeoutMs: number): Client {
+export function createHealthClient(options: ClientOptions, timeoutMs: number): Pick<Client, 'get'> {
   const address = addressOf(options)
-  return { get: (path, headers = {}) => ask(address, path, headers, options.ca, timeoutMs) }
+  return { get: (path, headers = {}) => ask(address, 'GET', path, headers, options.ca, timeoutMs) }
 }
 
 function addressOf({ api }: ClientOptions): Address {
@@ -78,6 +84,7 @@ function addressOf({ api }: ClientOptions): Address {
 
 async function ask(
   address: Address,
+  method: Method,
   path: string,
   headers: Record<string, string>,
   caFile: string | undefined,
@@ -88,6 +95,7 @@ async function ask(
   const fail = (error: NodeJS.ErrnoException): void => reject(unreachable(address, error))
   const options: RequestOptions & { ca?: string } = {
     ...address.target,
+    method,
     path,
     agent: false,
     headers: { 'x-sidekeep-request': 'true', ...headers },

@@ -45,11 +45,12 @@ async function serveUntilAsked(loaded: Loaded, log: Logger, signals: Signals): P
   const reloading = reloadOnChange(loaded, serving, log)
   signals.onReload(() => reloading.reload())
   const end = await Promise.race([
-    signals.asked.then((signal) => ({ signal })),
+    signals.asked.then((reason) => ({ reason })),
+    serving.quitAsked.then(() => ({ reason: 'POST /quitquitquit' })),
     serving.failed.then((error) => ({ error })),
   ])
   reloading.close()
-  if ('signal' in end) return await serving.stop(end.signal)
+  if ('reason' in end) return await serving.stop(end.reason)
   log.fatal({ err: end.error }, 'the sidecar cannot go on')
   await serving.stop('failure')
   throw end.error

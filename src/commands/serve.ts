@@ -14,6 +14,8 @@ export interface Serving {
   readonly addresses: Addresses
   /** Resolves to the error where the sidecar cannot go on: the proxy, which opens last, could not be opened. */
   readonly failed: Promise<unknown>
+  /** Resolves when a caller of the api has asked for the end. */
+  readonly quitAsked: Promise<void>
   /** Puts another configuration in force, as `Sidecar.reload` says. */
   reload(config: Config): ReturnType<Sidecar['reload']>
   /** The file of the audit may have been rotated: opens what lies at its path now. */
@@ -52,6 +54,7 @@ export async function serve(
       return sidecar.addresses ?? addresses
     },
     failed,
+    quitAsked: sidecar.quitAsked,
     reload: (next) => sidecar.reload(next),
     reopenAudit: () => sidecar.reopenAudit(),
     reloadEnded: (outcome) => sidecar.reloadEnded(outcome),

@@ -5,7 +5,7 @@ import { as, KnownCallers } from './support/known-callers.ts'
 import type { World } from './support/world.ts'
 import { createWorld, pause } from './support/world.ts'
 
-const rights: readonly Right[] = ['read', 'list', 'refresh', 'watch']
+const rights: readonly Right[] = ['read', 'list', 'refresh', 'watch', 'control']
 const path = '/v1/secrets/db-password'
 
 /** What each request takes. */
@@ -22,6 +22,7 @@ const wanted: readonly (readonly [method: string, path: string, rights: readonly
   ['POST', '/v1/rejected/db-password', ['refresh']],
   ['HEAD', '/v1/events', ['watch']],
   ['GET', '/openapi.json', []],
+  ['POST', '/quitquitquit', ['control']],
 ]
 
 function ask(world: World, method: string, at: string, caller: string) {
@@ -38,7 +39,8 @@ t.test('each request takes its rights, and no other', async (t) => {
   for (const [method, at, needs] of wanted) {
     access.let('just', { rights: needs.length === 0 ? ['read'] : needs })
     await pause(world)
-    t.equal((await ask(world, method, at, 'just')).status, 200, `${method} ${at} with ${needs.join(', ')}`)
+    const done = at === '/quitquitquit' ? 202 : 200
+    t.equal((await ask(world, method, at, 'just')).status, done, `${method} ${at} with ${needs.join(', ')}`)
     for (const missing of needs) {
       access.let('less', { rights: rights.filter((right) => right !== missing) })
       const { calls } = world.provider

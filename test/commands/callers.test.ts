@@ -57,3 +57,15 @@ t.test('a token that was made opens what its caller may know, and nothing else',
   t.match(await ask(['probe']), { code: 0 }, 'health is for everybody')
   t.match(await ask(['wait']), { code: 0 })
 })
+
+t.test('quit ends the sidecar for whoever has the right', async (t) => {
+  const backend = await startBackend(t, { token, secrets: [['db-password', 'CANARY-db-password']] })
+  const file = join(folderOf(t), 'job.token')
+  t.match(await run(t, ['token', '--file', file]), { code: 0 })
+  const callers = { job: { tokens: [{ file }], allow: ['*'], rights: ['control'] } }
+  const api = { listen: '127.0.0.1:0', callers }
+  const sidecar = await startReadySidecar(t, { config: simpleConfig(backend.url, { api }) })
+  t.match(await run(t, ['quit', '--api', sidecar.api]), { code: 77, stderr: /SIDEKEEP_TOKEN_REQUIRED/ })
+  t.match(await run(t, ['quit', '--api', sidecar.api, '--token-file', file]), { code: 0, stderr: '' })
+  t.match(await sidecar.child.ended(), { code: 0 })
+})

@@ -11,6 +11,7 @@ const commands = [
   'explain',
   'wait',
   'probe',
+  'quit',
   'demo',
   'token',
   'schema',

@@ -88,7 +88,7 @@ t.test('each right is named once, and is one', async (t) => {
     /api\.listeners\[0\]\.rights\[1\]: expected each right once/,
   ])
   t.match(await refused(api(`callers: { ${caller('web', 'allow: [a], rights: [raed]')} }`)), [
-    /rights\[0\]: expected one of "read", "list", "refresh", "watch", got "raed"; did you mean "read"\?/,
+    /rights\[0\]: expected one of "read", "list", "refresh", "watch", "control", got "raed"; did you mean "read"\?/,
   ])
   t.match(await refused(api(`callers: { ${caller('web', 'allow: [a], rights: []')} }`)), [
     /rights: expected a list of at least one right/,

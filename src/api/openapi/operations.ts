@@ -161,6 +161,28 @@ export const operations: Readonly<Record<OperationId, Operation>> = {
       },
     },
   },
+  quit: {
+    summary: 'Ends the sidecar',
+    description:
+      'As SIGTERM does, in order and with exit code 0: answers under way are sent, and `shutdown.linger` is kept. For a Job whose application has done its work. Asking again changes nothing. A body is ignored. Takes the right `control`, which nobody has unless `rights` name it.',
+    tag: 'meta',
+    answers: {
+      202: {
+        description: 'The stop has begun.',
+        content: {
+          [json]: {
+            schema: {
+              type: 'object',
+              additionalProperties: false,
+              required: ['stopping'],
+              properties: { stopping: { type: 'boolean', const: true } },
+            },
+            example: { stopping: true },
+          },
+        },
+      },
+    },
+  },
   watchEvents: {
     summary: 'Streams what happens to secrets',
     description:

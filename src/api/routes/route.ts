@@ -14,6 +14,7 @@ export type OperationId =
   | 'rejectSecret'
   | 'explainSecret'
   | 'watchEvents'
+  | 'quit'
   | 'getMetrics'
   | 'getOpenApi'
   | ProbeOperationId
@@ -46,6 +47,8 @@ export interface Route {
   /** How the audit calls what is done here; undefined: it is no access to a secret. */
   readonly action?: AuditedAction
   readonly query: QueryParameters
+  /** Of the answer where all went well; 200 unless told else. */
+  readonly status?: number
   /** The errors that are this route's own, beside those of the door. */
   readonly problems: readonly ErrorCode[]
   /** Whether it reads a JSON body, which is then `request.body` as it was sent; else a body means nothing. */

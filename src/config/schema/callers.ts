@@ -4,7 +4,7 @@ import { rate, reference, text } from './fields.ts'
 import { option, section } from './option.ts'
 
 /** What a caller may do. */
-export const rights = ['read', 'list', 'refresh', 'watch'] as const
+export const rights = ['read', 'list', 'refresh', 'watch', 'control'] as const
 const usualRights: readonly (typeof rights)[number][] = ['read', 'list', 'watch']
 
 /** While a token is being rotated there are two; a few more do no harm. */
@@ -27,7 +27,7 @@ export const rightsOption = () =>
     ),
     {
       description:
-        'What is allowed with these secrets. `read`: values. `list`: names, states and `explain`. `watch`: waiting for changes, and events. `refresh`: asking the provider now, which costs it a call, and reporting rejected versions.',
+        'What is allowed with these secrets. `read`: values. `list`: names, states and `explain`. `watch`: waiting for changes, and events. `refresh`: asking the provider now, which costs it a call, and reporting rejected versions. `control`: ending the sidecar, which ends it for all others too.',
       type: 'list of rights',
       example: ['read'],
     },

@@ -60,6 +60,8 @@ export interface World {
   readonly warnings: { details: object; message: string }[]
   /** What was logged at debug. */
   readonly debug: string[]
+  /** How often the sidecar was asked to end. */
+  readonly quits: { count: number }
   readonly state: { listenersUp: boolean; shuttingDown: boolean }
   /** Writes a changed configuration over the one that the routes read, as the sidecar does. */
   configure(config: WorldConfig): void
@@ -130,10 +132,14 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
   const errors: World['errors'] = []
   const warnings: World['warnings'] = []
   const debug: string[] = []
+  const quits = { count: 0 }
   const deps: ApiDeps = {
     cache,
     refresher,
     changes: feed,
+    quit: () => {
+      quits.count++
+    },
     health,
     metrics,
     clock,
@@ -187,6 +193,7 @@ export async function createWorld(t: Scope, options: WorldOptions = {}): Promise
     errors,
     warnings,
     debug,
+    quits,
     state,
     configure({ access = wanted, ...config }) {
       wanted = access

@@ -19,7 +19,11 @@ export const tokenVariables = {
 
 /** As the configuration has them. `few` may read what is called `other-*` and nothing else. */
 export const callers = {
-  all: { tokens: [{ env: 'ALL_TOKEN' }], allow: ['*'], rights: ['read', 'list', 'watch', 'refresh'] },
+  all: {
+    tokens: [{ env: 'ALL_TOKEN' }],
+    allow: ['*'],
+    rights: ['read', 'list', 'watch', 'refresh', 'control'],
+  },
   few: { tokens: [{ env: 'FEW_TOKEN' }], allow: ['other-*'], rights: ['read'] },
   limited: { tokens: [{ env: 'LIMITED_TOKEN' }], allow: ['*'], limit: '1/h' },
 } as const

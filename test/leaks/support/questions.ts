@@ -90,6 +90,8 @@ export const questions: Readonly<Record<OperationId, readonly Question[]>> = {
   readyCheck: ready.check,
   getMetrics: [{ path: '/metrics' }],
   getOpenApi: [{ path: '/openapi.json' }],
+  // Last: where it is allowed, it is the end.
+  quit: [{ method: 'POST', path: '/quitquitquit', body: 'CANARY-body' }],
 }
 
 /** What the door and the routes refuse, whatever the fault, where callers are told apart. */

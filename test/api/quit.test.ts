@@ -1,0 +1,83 @@
+/** `POST /quitquitquit`: who may end the sidecar. */
+import t from 'tap'
+import { mainAccess } from '../../src/access/settings.ts'
+import { createAuditedWorld } from './support/audited-world.ts'
+import { request } from './support/client.ts'
+import { as, KnownCallers } from './support/known-callers.ts'
+import { createWorld } from './support/world.ts'
+
+const path = '/quitquitquit'
+const callers = () => new KnownCallers({ job: { rights: ['control'] }, web: {} })
+
+t.test('a caller with the right asks for the end, and may ask again', async (t) => {
+  const world = await createWorld(t, { deps: { access: callers() } })
+  for (let n = 1; n <= 2; n++) {
+    const answer = await request(world.port, 'POST', path, { headers: as('job'), body: 'whatever' })
+    t.equal(answer.status, 202)
+    t.strictSame(answer.json(), { stopping: true })
+    t.match(answer.headers, { 'content-type': 'application/json; charset=utf-8' })
+    t.equal(world.quits.count, n)
+  }
+  const { text } = await request(world.opsPort, 'GET', '/metrics')
+  t.match(text, 'sidekeep_api_requests_total{route="/quitquitquit",method="POST",status="202"} 2')
+})
+
+t.test('nobody else does', async (t) => {
+  const world = await createWorld(t, { deps: { access: callers() } })
+  const rows: [string, Promise<{ status: number }>, number][] = [
+    ['without the right', request(world.port, 'POST', path, { headers: as('web') }), 403],
+    ['with a query', request(world.port, 'POST', `${path}?now=1`, { headers: as('job') }), 400],
+    ['with GET', request(world.port, 'GET', path, { headers: as('job') }), 405],
+    ['with HEAD', request(world.port, 'HEAD', path, { headers: as('job') }), 405],
+    [
+      'by another host name',
+      request(world.port, 'POST', path, { headers: { ...as('job'), Host: 'evil.example' } }),
+      421,
+    ],
+    [
+      'through a proxy',
+      request(world.port, 'POST', path, { headers: { ...as('job'), 'X-Forwarded-For': '10.0.0.1' } }),
+      400,
+    ],
+    [
+      'from a web page',
+      request(world.port, 'POST', path, { headers: { ...as('job'), Origin: 'https://evil.example' } }),
+      403,
+    ],
+    ['on ops', request(world.opsPort, 'POST', path, { headers: as('job') }), 404],
+  ]
+  for (const [how, asked, status] of rows) t.equal((await asked).status, status, how)
+  t.equal(world.quits.count, 0)
+})
+
+t.test('a form of a browser does not, and neither does whoever sends no header', async (t) => {
+  const world = await createWorld(t)
+  const form = await request(world.port, 'POST', path, {
+    headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    body: 'a=b',
+  })
+  t.equal(form.status, 401)
+  t.match(form.json(), { code: 'SIDEKEEP_HEADER_REQUIRED' })
+  t.equal(world.quits.count, 0)
+})
+
+t.test('without callers whoever can connect may have secrets, and not the end', async (t) => {
+  const world = await createWorld(t)
+  const answer = await world.post(path)
+  t.equal(answer.status, 403)
+  t.match(answer.json(), { detail: /the right "control" is missing/ })
+  t.equal(world.quits.count, 0)
+  const { anyone } = mainAccess({ callers: undefined, access: 'open', limit: undefined } as never)
+  t.notOk(anyone.rights.includes('control'), 'nor does the real configuration give it')
+})
+
+t.test('each attempt is in the audit, also with another method', async (t) => {
+  const audited = await createAuditedWorld(t)
+  await audited.world.post(path)
+  await audited.world.get(path)
+  const lines = await audited.lines(2)
+  t.match(lines, [
+    { action: 'quit', name: null, status: 403, code: 'SIDEKEEP_NOT_ALLOWED' },
+    { action: 'quit', name: null, status: 405, code: 'SIDEKEEP_METHOD_NOT_ALLOWED' },
+  ])
+})
