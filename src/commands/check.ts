@@ -31,12 +31,13 @@ Exit codes: 0 all is well, 1 a secret could not be fetched, or a signal came, 78
       cwd: process.cwd(),
     })
     for (const warning of loaded.warnings) printError(`warning: ${warning}`)
-    const { providers, secrets } = loaded.config
+    const { providers, secrets, files } = loaded.config
     const callers = doorsOf(loaded.config).flatMap(callersOf)
     const counts = [
       count(Object.keys(providers), 'provider'),
       count(Object.keys(secrets), 'rule'),
       ...(callers.length === 0 ? [] : [count(callers, 'caller')]),
+      ...(files.length === 0 ? [] : [count(files, 'file')]),
     ].join(', ')
     print(`${loaded.source}: the configuration is valid (${counts})`)
     return signals === undefined ? exitCodes.ok : await connect(loaded, signals)

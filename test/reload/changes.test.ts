@@ -102,6 +102,20 @@ t.test('callers, further listeners and the audit are told by their section', asy
   t.strictSame(options(await of('audit: { file: /a }\n'), await of('audit: { file: /b }\n')), ['audit.file'])
 })
 
+t.test('files are told one by one, by their paths', async (t) => {
+  const of = (...files: string[]): Promise<Config> => configOf(`${base}files: [${files.join(', ')}]\n`)
+  const file = (path: string, mode = '0440') =>
+    `{ path: ${path}, format: map, secrets: [a], mode: "${mode}" }`
+  const options = (before: Config, after: Config) => changesBetween(before, after)?.options
+  const both = await of(file('/one'), file('/x.listen'))
+  t.strictSame(options(await of(), both), ['files./one', 'files./x.listen'])
+  t.strictSame(options(both, await of(file('/x.listen'), file('/one', '0400'))), ['files./one'])
+  t.strictSame(options(both, await of(file('/one'))), ['files./x.listen'])
+  t.equal(options(both, await of(file('/x.listen'), file('/one'))), undefined, 'in whichever order')
+  const changes = changesBetween(await of(), both)
+  t.equal(changes && movesListeners(changes), false)
+})
+
 t.test('a change may move a listener where an address, a listener or HTTPS changes', async (t) => {
   const moves = (...options: string[]): boolean => movesListeners({ secrets: none, providers: none, options })
   for (const option of [
