@@ -56,7 +56,9 @@ export function imageBill({ bundled, node, parts, files, origins }: ImageContent
   const nodeRef = `node@${node}`
   const ofNode = Object.entries(parts)
     .filter(([name, version]) => name !== 'node' && version !== '')
-    .map(([name, version]): Component => ({ 'bom-ref': `${nodeRef}|${name}`, type: 'library', name, version }))
+    .map(
+      ([name, version]): Component => ({ 'bom-ref': `${nodeRef}|${name}`, type: 'library', name, version }),
+    )
   const packages = new Map(origins.map((origin) => [purlOf(origin), origin]))
   const originOf = new Map(origins.map((origin) => [origin.path, purlOf(origin)]))
   const owner = ({ path }: ImageFile): string => {
@@ -102,7 +104,8 @@ export function imageBill({ bundled, node, parts, files, origins }: ImageContent
   const dependencies = base.dependencies.map(({ ref, dependsOn, ...rest }) => ({
     ...rest,
     ref,
-    dependsOn: ref === root ? [...dependsOn, nodeRef, ...packages.keys(), ...(owned.get(root) ?? [])] : dependsOn,
+    dependsOn:
+      ref === root ? [...dependsOn, nodeRef, ...packages.keys(), ...(owned.get(root) ?? [])] : dependsOn,
   }))
   dependencies.push({
     ref: nodeRef,
@@ -125,14 +128,20 @@ export function faultsOfImageBill(text: string, files: readonly ImageFile[]): st
   )
   const there = new Set(files.map(({ path }) => path))
   return [
-    ...files.filter(({ path, hash }) => listed.get(path) !== hash).map(({ path }) => `${path} is missing or another`),
-    ...[...listed.keys()].filter((path) => path !== undefined && !there.has(path)).map((path) => `${path} is not there`),
+    ...files
+      .filter(({ path, hash }) => listed.get(path) !== hash)
+      .map(({ path }) => `${path} is missing or another`),
+    ...[...listed.keys()]
+      .filter((path) => path !== undefined && !there.has(path))
+      .map((path) => `${path} is not there`),
     ...[...needed].filter((ref) => !known.has(ref)).map((ref) => `${ref} is depended on and not listed`),
     ...components
       .filter((one) => one.type === 'file' && !needed.has(one['bom-ref']))
       .map(({ name }) => `${name} belongs to nothing`),
     ...(refs.length === known.size ? [] : ['a reference stands for two things']),
-    ...(components.some(({ name, version }) => name === 'node' && version !== undefined) ? [] : ['Node is missing']),
+    ...(components.some(({ name, version }) => name === 'node' && version !== undefined)
+      ? []
+      : ['Node is missing']),
   ]
 }
 

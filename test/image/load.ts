@@ -2,7 +2,7 @@
  * Asks a sidecar for its secrets in turn, at a given rate, over a few connections, and prints what came of it. A process
  * of its own, like wrk, which cannot hold a rate.
  *
- *     node bench/image/load.ts URL SECRETS REQUESTS-PER-SECOND SECONDS
+ *     node test/image/load.ts URL SECRETS REQUESTS-PER-SECOND SECONDS
  */
 import { Agent, get } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'

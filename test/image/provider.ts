@@ -18,7 +18,7 @@ const length = 1024
 
 /** @param changing - how many of the values are new each second */
 export async function startRotatingProvider(count: number, changing: number): Promise<RotatingProvider> {
-  const values = Array.from({ length: count }, (_, at) => valueOf(at, 0))
+  const values = Array.from({ length: count }, (_, at) => rotated(at, 0))
   let fetches = 0
   let rotations = 0
   const server = createServer((_, response) => {
@@ -28,7 +28,7 @@ export async function startRotatingProvider(count: number, changing: number): Pr
   })
   const timer = setInterval(() => {
     for (let at = 0; at < changing; at += 1, rotations += 1) {
-      values[rotations % count] = valueOf(rotations % count, rotations + 1)
+      values[rotations % count] = rotated(rotations % count, rotations + 1)
     }
   }, 1000)
   const { promise, resolve } = Promise.withResolvers<void>()
@@ -46,6 +46,6 @@ export async function startRotatingProvider(count: number, changing: number): Pr
   }
 }
 
-function valueOf(at: number, version: number): string {
+function rotated(at: number, version: number): string {
   return `${at}-${version}-`.padEnd(length, 'abcdefghijklmnop')
 }
