@@ -122,8 +122,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   die(error)
 })
 
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
-  die(error)
-}
+// No await here: the image's executable takes this module with require(), which refuses one that awaits at its top.
+main(process.argv.slice(2)).then((exitCode) => {
+  process.exitCode = exitCode
+}, die)

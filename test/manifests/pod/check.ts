@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util'
 import * as z from 'zod'
 import { confinementOf, memoryChargeOf, PodContainer, podAddress, podman } from './podman.ts'
 import { poll } from './poll.ts'
-import { memoryLimit, probesOf, renderPod } from './render.ts'
+import { memoryLimit, nodeInPod, probesOf, renderPod } from './render.ts'
 
 const answerLine = z.object({ asked: z.int(), answered: z.boolean(), value: z.string().optional() })
 const burstLine = z.object({ answered: z.int(), failed: z.int() })
@@ -77,7 +77,7 @@ await check('a rotation arrives', async () => {
 
 await check(`a burst for 1,000 secrets stays within ${memoryLimit() / 2 ** 20} MiB`, async () => {
   const before = await sidecar.restarts()
-  const output = await application.exec('/usr/local/bin/node', '/scripts/burst.ts', String(burstSeconds))
+  const output = await application.exec(nodeInPod, '/scripts/burst.ts', String(burstSeconds))
   const burst = burstLine.parse(JSON.parse(output))
   assert.equal(await sidecar.restarts(), before, 'the sidecar was killed')
   const { limit, peak } = memoryChargeOf(await sidecar.pid())

@@ -15,6 +15,9 @@ export interface PodOptions {
   readonly token: string
 }
 
+/** The image has none that runs anything but Sidekeep: the one that runs the check is mounted there. */
+export const nodeInPod = '/usr/local/bin/node'
+
 const manifestFile = 'examples/pod.yaml'
 
 /** The YAML for `podman play kube`. */
@@ -24,12 +27,13 @@ export function renderPod(options: PodOptions): string {
   const pod = only(manifests, 'Pod')
   const sidecar = sidecarOf(pod.spec.initContainers)
   const scripts = { name: 'scripts', mountPath: '/scripts', readOnly: true }
+  const node = { name: 'node', mountPath: nodeInPod, readOnly: true }
   const script = (name: string, file: string, mounts: Container['volumeMounts'] = []) => ({
     name,
     image: options.image,
-    command: ['/usr/local/bin/node', `/scripts/${file}`],
+    command: [nodeInPod, `/scripts/${file}`],
     securityContext,
-    volumeMounts: [scripts, ...mounts],
+    volumeMounts: [scripts, node, ...mounts],
   })
   // Left out: the probes and the restart policy, and the ports, which podman 4.3 publishes on the machine itself.
   const { name, args, securityContext, resources, volumeMounts } = sidecar
@@ -64,6 +68,7 @@ export function renderPod(options: PodOptions): string {
         volumes: [
           ...pod.spec.volumes.map((volume) => renamed(volume, options)),
           { name: 'scripts', hostPath: { path: options.scripts, type: 'Directory' } },
+          { name: 'node', hostPath: { path: process.execPath, type: 'File' } },
         ],
       },
     },
