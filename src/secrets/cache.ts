@@ -144,6 +144,16 @@ export class SecretCache {
     return matches
   }
 
+  /** Which secrets there are by the configuration. */
+  get rules(): Rules {
+    return this.#rules
+  }
+
+  /** Whether a provider has said what it has, and all that it named was asked for, as far as there is room for it. */
+  isListed(provider: string): boolean {
+    return this.#sweeps.has(provider) || this.listings.isDone(provider)
+  }
+
   /** Whether a provider has ever listed what it has. */
   wasSwept(provider: string): boolean {
     return this.#sweeps.has(provider) || this.listings.has(provider)

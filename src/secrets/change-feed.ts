@@ -52,6 +52,7 @@ export class ChangeFeed implements ChangeObserver {
   readonly #versionOf: (name: string) => string | undefined
   readonly #epoch = randomBytes(6).toString('hex')
   readonly #watchers = new Map<string, Set<Watcher>>()
+  readonly #watchersOfAll = new Set<Watcher<string>>()
   readonly #listeners = new Set<Watcher<Change>>()
   #capacity: number
   /** The latest changes in order; up to `#outdated` of them at the front are forgotten already. */
@@ -86,6 +87,20 @@ export class ChangeFeed implements ChangeObserver {
     return () => {
       watchers.delete(watcher)
       if (watchers.size === 0 && this.#watchers.get(name) === watchers) this.#watchers.delete(name)
+    }
+  }
+
+  /**
+   * Calls `changed` with the name of each secret of which a version arrives, the first one too, or whose state changes: in
+   * the middle of that, as `watch`.
+   *
+   * @returns what ends it
+   */
+  watchAll(changed: (name: string) => void): () => void {
+    const watcher = { tell: changed }
+    this.#watchersOfAll.add(watcher)
+    return () => {
+      this.#watchersOfAll.delete(watcher)
     }
   }
 
@@ -135,6 +150,7 @@ export class ChangeFeed implements ChangeObserver {
   #tell(name: string): void {
     const watchers = this.#watchers.get(name)
     if (watchers !== undefined) for (const { tell } of watchers) tell()
+    for (const { tell } of this.#watchersOfAll) tell(name)
   }
 
   #record(event: ChangeKind, name: string, version: string | undefined): void {

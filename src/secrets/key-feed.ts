@@ -79,6 +79,7 @@ export class KeyFeed implements Job {
   #hasMore = false
   #toldMore = false
   #isOver = false
+  readonly #isBusy = (): boolean => this.#asked.size + this.#waiting.size > 0
 
   constructor(options: KeyFeedOptions) {
     this.#options = options
@@ -100,7 +101,7 @@ export class KeyFeed implements Job {
     // What is under way may be missing after all: whether there is room beside it is found out when it has ended.
     this.#take(required, () => this.#requiredRoom())
     this.#take(others, () => cache.roomFor(0))
-    cache.listings.listed(source.name, this.#required())
+    cache.listings.listed(source.name, this.#required(), this.#isBusy)
     this.#feed()
   }
 
@@ -325,7 +326,7 @@ export class KeyFeed implements Job {
   /** What readiness waits for of a list that has come. */
   #owe(): void {
     const { cache, source } = this.#options
-    if (cache.listings.has(source.name)) cache.listings.listed(source.name, this.#required())
+    if (cache.listings.has(source.name)) cache.listings.listed(source.name, this.#required(), this.#isBusy)
   }
 
   #required(): string[] {

@@ -32,6 +32,8 @@ t.test('each rule is broken by what it forbids, and says so', async (t) => {
     [forTypes('listener/open.ts', '../api/ports.ts'), /listener\/ opens what it is given/],
     [statically('tls/certificates.ts', '../observability/tls-cells.ts'), /tls\/ reads certificates/],
     [forTypes('limits/gcra.ts', '../secrets/clock.ts'), /imports nothing of ours/],
+    [statically('programs/run.ts', '../errors.ts'), /programs\/ runs what it is given/],
+    [statically('proxy/server.ts', '../programs/run.ts'), /who serves requests starts no process/],
     [statically('commands/get.ts', '../api/query.ts'), /only sidecar\.ts knows all parts/],
     [dynamically('commands/check.ts', '../providers/registry.ts'), /only sidecar\.ts knows all parts/],
     [statically('sidecar.ts', './providers/env.ts'), /registry\.ts alone/],

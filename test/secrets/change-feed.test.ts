@@ -161,3 +161,18 @@ t.test('what is beyond the history is kept by nobody', async (t) => {
   t.ok(grown < 4 * 1024 * 1024, `${(grown / 1024 / 1024).toFixed(1)} MiB more`)
   t.match(feed.since(feed.lastId), { changes: [] })
 })
+
+t.test(
+  'who watches all is told of first loads, rotations and states, by name, until they end it',
+  async (t) => {
+    const told: string[] = []
+    const feed = new ChangeFeed({ clock: { wall: () => 0 }, history: 1, versionOf: () => undefined })
+    const end = feed.watchAll((name) => told.push(name))
+    feed.loaded({ secret: 'a' })
+    feed.rotated({ secret: 'b', version: '2' })
+    feed.stateChanged({ secret: 'c', from: 'fresh', to: 'missing' })
+    end()
+    feed.loaded({ secret: 'd' })
+    t.strictSame(told, ['a', 'b', 'c'])
+  },
+)

@@ -1,15 +1,11 @@
 import type { ExecProviderConfig } from '../../config/schema.ts'
 import type { StringSource } from '../../config/source.ts'
 import { CodedError } from '../../errors.ts'
+import { leastEnvironment } from '../../programs/environment.ts'
 import { ProviderError } from '../../secrets/provider.ts'
 
-/** Where programs are, as in a login shell of Debian. */
-const usualPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-
 /**
- * The whole environment of the program. Nothing else of the sidecar's own comes along: that holds credentials which are
- * no affair of the program's, and variables that would make it behave otherwise (LD_PRELOAD, NODE_OPTIONS). `HOME` is
- * the sidecar's, as programs look for their keys there. Rejects with a ProviderError (*credential*).
+ * The whole environment of the program. Nothing else of the sidecar's own comes along. Rejects with a ProviderError (*credential*).
  *
  * @param own the sidecar's own environment
  */
@@ -18,11 +14,7 @@ export async function environmentOf(
   own: NodeJS.ProcessEnv,
   place: string,
 ): Promise<Record<string, string>> {
-  const all = new Map([
-    ['PATH', usualPath],
-    ['HOME', own.HOME ?? '/'],
-    ['LANG', 'C.UTF-8'],
-  ])
+  const all = new Map(Object.entries(leastEnvironment(own)))
   for (const name of passEnv) {
     const value = Object.hasOwn(own, name) ? own[name] : undefined
     if (value !== undefined) all.set(name, value)

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises'
 import type { ExecProviderConfig } from '../../config/schema.ts'
+import { whyNotStarted } from '../../programs/not-started.ts'
+import type { Program, Result } from '../../programs/run.ts'
 import { ProviderError, type ProviderErrorReason } from '../../secrets/provider.ts'
 import { notFound } from '../shared/narrow.ts'
-import type { Program, Result } from './run.ts'
 
 /** Which run it is about. */
 export interface Asked {
@@ -37,44 +37,7 @@ export function runFailure({ place, key }: Asked, result: Failed, config: ExecPr
 
 /** Why a program could not be started. @param code Node's, such as ENOENT */
 export async function startFailure(place: string, code: string, program: Program): Promise<ProviderError> {
-  return unavailable('io', place, `${await whyNot(code, program)} (${code}).`)
-}
-
-async function whyNot(code: string, { file, workingDirectory }: Program): Promise<string> {
-  switch (code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      // The system says the same of all of them.
-      if (!(await isThere(workingDirectory)))
-        return `workingDirectory is not there: ${workingDirectory}. Create it, or name another`
-      if (!file.includes('/'))
-        return 'the program is in no directory of PATH. Install it, write its absolute path, or set PATH in env'
-      if (!(await isThere(file)))
-        return 'the program is not there. Install it in the image, or correct command'
-      return 'the program is there, and not what it is run with: the interpreter of its first line, or the loader of its libraries. Install that'
-    case 'EACCES':
-    case 'EPERM':
-      return `the program may not be run, or workingDirectory not be entered. Check their modes, the user of the sidecar, and whether they lie on a volume that allows no programs`
-    case 'ENOEXEC':
-      return 'the file is no program for this machine. Check its architecture, or the first line of a script'
-    case 'E2BIG':
-      return 'arguments and environment are larger than the system allows. Hand large values over as files'
-    case 'EAGAIN':
-    case 'ENOMEM':
-      return 'the system has no room for another process. Raise the limits of the container for memory and processes'
-    case 'EMFILE':
-    case 'ENFILE':
-      return 'too many files are open. Raise the limit of open files'
-    default:
-      return 'the program could not be started'
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  )
+  return unavailable('io', place, `${await whyNotStarted(code, program)} (${code}).`)
 }
 
 function unavailable(reason: ProviderErrorReason, place: string, words: string): ProviderError {

@@ -1,4 +1,5 @@
 import type { ExecProviderConfig } from '../../config/schema.ts'
+import type { Program } from '../../programs/run.ts'
 import { type Fetched, type Provider, type ProviderContext, ProviderError } from '../../secrets/provider.ts'
 import { fetchEach } from '../shared/each.ts'
 import { withDeadline } from '../shared/http/deadline.ts'
@@ -9,7 +10,6 @@ import { Command } from './command.ts'
 import { environmentOf } from './environment.ts'
 import { type Asked, runFailure, startFailure } from './failure.ts'
 import { parseRaw } from './output.ts'
-import type { Program } from './run.ts'
 import { Runs } from './runs.ts'
 
 /**

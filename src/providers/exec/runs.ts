@@ -1,5 +1,5 @@
+import { type Program, type Result, Run } from '../../programs/run.ts'
 import type { Clock } from '../../secrets/provider.ts'
-import { type Program, type Result, Run } from './run.ts'
 
 export interface RunsOptions {
   readonly clock: Clock

@@ -25,7 +25,7 @@ function providerOf(file: string): string {
 const servers = new Set(['api', 'proxy', 'files'])
 
 /** What the rooms that serve may know besides their own files, and besides the small files of src/ that all share. */
-const knownToServers = new Set(['secrets', 'config', 'observability', 'access', 'limits'])
+const knownToServers = new Set(['secrets', 'config', 'observability', 'access', 'limits', 'programs'])
 
 /** What says who asks knows of secrets only how their names are written. */
 const knownToAccess = new Set([
@@ -57,6 +57,11 @@ const knownToProviders = new Set([
   'errors.ts',
 ])
 
+/** Who runs programs: the provider that they print secrets for, and the files, whose changes they are told of. */
+function runsPrograms(from: string): boolean {
+  return from.startsWith('providers/exec/') || from.startsWith('files/notify/')
+}
+
 /** Leaves the rule to edges from one room of ours into another. */
 function betweenRooms(
   check: (from: string, to: string, edge: Edge, file: string) => boolean,
@@ -78,10 +83,13 @@ export const rules: readonly Rule[] = [
     ),
   },
   {
-    says: 'providers/ imports of ours only secrets/provider.ts, secrets/secret.ts, config/source.ts, errors.ts and types of config/',
+    says: 'providers/ imports of ours only secrets/provider.ts, secrets/secret.ts, config/source.ts, errors.ts, programs/ and types of config/',
     isBrokenBy: betweenRooms(
       (from, to, edge, file) =>
-        from === 'providers' && !knownToProviders.has(file) && !(to === 'config' && edge.typeOnly),
+        from === 'providers' &&
+        !knownToProviders.has(file) &&
+        to !== 'programs' &&
+        !(to === 'config' && edge.typeOnly),
     ),
   },
   {
@@ -104,7 +112,7 @@ export const rules: readonly Rule[] = [
         (file !== undefined && roomOf(file) === 'providers' && providerOf(file) !== 'shared')),
   },
   {
-    says: 'api/, proxy/ and files/ read the cache: they import no provider and not each other, only secrets/, access/, config/, limits/, observability/ and the shared files of src/',
+    says: 'api/, proxy/ and files/ read the cache: they import no provider and not each other, only secrets/, access/, config/, limits/, observability/, programs/ and the shared files of src/',
     isBrokenBy: betweenRooms((from, to) => servers.has(from) && !knownToServers.has(to) && !isShared(to)),
   },
   {
@@ -123,6 +131,14 @@ export const rules: readonly Rule[] = [
   {
     says: 'limits/ is arithmetic: it imports nothing of ours',
     isBrokenBy: betweenRooms((from) => from === 'limits'),
+  },
+  {
+    says: 'programs/ runs what it is given: of ours it imports only secrets/clock.ts',
+    isBrokenBy: betweenRooms((from, _to, _edge, file) => from === 'programs' && file !== 'secrets/clock.ts'),
+  },
+  {
+    says: 'programs are run by providers/exec/ and files/notify/ alone: who serves requests starts no process',
+    isBrokenBy: betweenRooms((_from, to, edge) => to === 'programs' && !runsPrograms(edge.from)),
   },
   {
     says: 'audit/ imports of ours only errors.ts and types of config/ and secrets/',

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import type { Clock, Timer } from '../../secrets/provider.ts'
+import type { Clock, Timer } from '../secrets/clock.ts'
 import { groupBegan, groupEnded, killGroup } from './groups.ts'
 
 /** What is run. */
@@ -26,11 +26,12 @@ const quiet = 100
 
 /**
  * One run of a program, in a process group of its own, so that what it starts can be ended with it. Its standard input
- * is empty. What it writes to standard error is counted and forgotten: it may hold anything.
+ * is empty. What it writes to standard error is counted and forgotten: it may hold anything. Where nobody wants its
+ * output either, both go nowhere, so that neither can fill up or break.
  */
 export class Run {
   readonly #clock: Clock
-  readonly #maxBody: number
+  readonly #maxBody: number | undefined
   readonly #child: ChildProcess | undefined
   readonly #result = Promise.withResolvers<Result>()
   readonly #over = Promise.withResolvers<void>()
@@ -44,15 +45,15 @@ export class Run {
   #isOver = false
   #timer: Timer | undefined
 
-  /** Starts it. @param maxBody bytes of output */
-  constructor(program: Program, clock: Clock, maxBody: number) {
+  /** Starts it. @param maxBody bytes of output; undefined where nobody wants any */
+  constructor(program: Program, clock: Clock, maxBody: number | undefined) {
     this.#clock = clock
     this.#maxBody = maxBody
     try {
       this.#child = spawn(program.file, program.args, {
         env: { ...program.env },
         cwd: program.workingDirectory,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: maxBody === undefined ? 'ignore' : ['ignore', 'pipe', 'pipe'],
         detached: true,
         shell: false,
       })
@@ -114,7 +115,7 @@ export class Run {
   #take(chunk: Buffer): void {
     this.#size += chunk.length
     if (this.#isDiscarded) chunk.fill(0)
-    else if (this.#size > this.#maxBody) {
+    else if (this.#maxBody !== undefined && this.#size > this.#maxBody) {
       chunk.fill(0)
       this.#result.resolve({ how: 'oversized' })
       this.kill()
