@@ -66,7 +66,7 @@ export function renderPod(options: PodOptions): string {
           ),
         ],
         volumes: [
-          ...pod.spec.volumes.map((volume) => renamed(volume, options)),
+          ...(pod.spec.volumes ?? []).map((volume) => renamed(volume, options)),
           { name: 'scripts', hostPath: { path: options.scripts, type: 'Directory' } },
           { name: 'node', hostPath: { path: process.execPath, type: 'File' } },
         ],
@@ -81,7 +81,7 @@ export function probesOf(): { readonly paths: readonly string[]; readonly port: 
   const { startupProbe, livenessProbe, readinessProbe, ports } = sidecarOf(
     only(readManifests(manifestFile), 'Pod').spec.initContainers,
   )
-  const paths = [startupProbe, livenessProbe, readinessProbe].flatMap((probe) => probe?.httpGet.path ?? [])
+  const paths = [startupProbe, livenessProbe, readinessProbe].flatMap((probe) => probe?.httpGet?.path ?? [])
   const port = ports?.find(({ name }) => name === 'ops')?.containerPort
   if (paths.length !== 3 || port === undefined) throw new Error(`${manifestFile} lacks a probe or its port`)
   return { paths, port }
