@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import * as z from 'zod'
 import { parseConfig } from '../../../src/config/load.ts'
+import { Checks } from '../checks.ts'
 import { documentsOf, type Manifest, only, type PodSpec, parseManifests, read, root } from '../documents.ts'
 import { buildable, components } from '../folders.ts'
 import { violations } from '../pod-security.ts'
@@ -29,10 +30,9 @@ const { kubectl, validate, scratch } = z
 const versions = { native: ['1.29', '1.37'], legacy: ['1.25', '1.28', '1.37'] }
 /** Of built documents, by the folder that they come from. */
 const built = new Map<string, string>()
-let passed = 0
-let failed = 0
+const checks = new Checks()
 
-await check('every example and the base build', async () => {
+await checks.check('every example and the base build', async () => {
   await Promise.all(
     buildable.map(async (folder) => built.set(folder, await build(kubectl, join(root, 'manifests', folder)))),
   )
@@ -40,7 +40,7 @@ await check('every example and the base build', async () => {
   return `${built.size} of them`
 })
 
-await check(
+await checks.check(
   'every component goes into each kind of workload, into what has its label and nothing else',
   async () => {
     const sidecars = ['sidecar', 'sidecar-legacy']
@@ -84,9 +84,9 @@ await check(
     )
   },
 )
-if (failed > 0) finish()
+checks.goOnlyIfPassed()
 
-await check(
+await checks.check(
   'Kubernetes takes them all, from the oldest version that they are for to the newest',
   async () => {
     const files = { native: [] as string[], legacy: [] as string[] }
@@ -104,7 +104,7 @@ await check(
   },
 )
 
-await check('and none of them with a field that is misspelt', async () => {
+await checks.check('and none of them with a field that is misspelt', async () => {
   const spellings = [
     ['timeoutSeconds', 'timeoutSecond'],
     ['sizeLimit', 'sizelimit'],
@@ -128,7 +128,7 @@ await check('and none of them with a field that is misspelt', async () => {
   return `${spellings.length + 1} spellings`
 })
 
-await check('every pod keeps to the restricted Pod Security Standard', async () => {
+await checks.check('every pod keeps to the restricted Pod Security Standard', async () => {
   let pods = 0
   for (const [place, text] of examples()) {
     for (const spec of podsOf(parseManifests(text))) {
@@ -148,21 +148,24 @@ await check('every pod keeps to the restricted Pod Security Standard', async () 
   return `${pods} pods`
 })
 
-await check('the sidecar stands before all others, and reads the configuration that was built', async () => {
-  for (const [place, text] of examples()) {
-    const documents = parseManifests(text)
-    const { name, data } = { ...only(documents, 'ConfigMap'), ...only(documents, 'ConfigMap').metadata }
-    const [spec] = podsOf(documents)
-    const order = place.includes('legacy') ? spec?.containers : spec?.initContainers
-    assert.equal(order?.[0]?.name, 'sidekeep', place)
-    const config = spec?.volumes?.find((volume) => volume.name === 'sidekeep-config')?.configMap?.name
-    assert.equal(config, name, `${place}: another ConfigMap is mounted`)
-    const { warnings } = await parseConfig(data['sidekeep.yaml'] ?? '', { file: place, env: {} })
-    assert.deepEqual(warnings, [], place)
-  }
-})
+await checks.check(
+  'the sidecar stands before all others, and reads the configuration that was built',
+  async () => {
+    for (const [place, text] of examples()) {
+      const documents = parseManifests(text)
+      const { name, data } = { ...only(documents, 'ConfigMap'), ...only(documents, 'ConfigMap').metadata }
+      const [spec] = podsOf(documents)
+      const order = place.includes('legacy') ? spec?.containers : spec?.initContainers
+      assert.equal(order?.[0]?.name, 'sidekeep', place)
+      const config = spec?.volumes?.find((volume) => volume.name === 'sidekeep-config')?.configMap?.name
+      assert.equal(config, name, `${place}: another ConfigMap is mounted`)
+      const { warnings } = await parseConfig(data['sidekeep.yaml'] ?? '', { file: place, env: {} })
+      assert.deepEqual(warnings, [], place)
+    }
+  },
+)
 
-await check('what each example is for is in it', async () => {
+await checks.check('what each example is for is in it', async () => {
   const documents = (place: string) => parseManifests(built.get(place) ?? '')
   const [service] = documents('examples/proxy-redis').filter(
     (one) => one.kind === 'Service' && one.metadata.name === 'my-app',
@@ -184,7 +187,7 @@ await check('what each example is for is in it', async () => {
   }
 })
 
-finish()
+checks.finish()
 
 function examples() {
   return [...built].filter(([place]) => place.startsWith('examples/'))
@@ -202,21 +205,4 @@ function withoutPodMonitors(text: string): string {
   const parts = text.split(/^---\n/m)
   for (const part of parts) if (/^kind: PodMonitor$/m.test(part)) parseManifests(part)
   return parts.filter((part) => !/^kind: PodMonitor$/m.test(part)).join('---\n')
-}
-
-function finish(): never {
-  console.log(`${passed} passed, ${failed} failed`)
-  process.exit(failed > 0 ? 1 : 0)
-}
-
-/** A text that the run returns stands behind the name of the check. */
-async function check(name: string, run: () => Promise<unknown>): Promise<void> {
-  try {
-    const remark = await run()
-    passed++
-    console.log(`ok - ${name}${typeof remark === 'string' ? `: ${remark}` : ''}`)
-  } catch (error) {
-    failed++
-    console.log(`not ok - ${name}: ${error instanceof Error ? error.message : String(error)}`)
-  }
 }
