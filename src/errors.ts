@@ -204,6 +204,14 @@ const table = {
     title: 'Audit not writable',
     message: 'The audit cannot be written to %s: %s. %s',
   },
+  SIDEKEEP_FILE_UNWRITABLE: {
+    title: 'File not writable',
+    message: 'A file is not as the secrets that are held: %s. %s',
+  },
+  SIDEKEEP_FILE_UNFIT: {
+    title: 'File cannot be made',
+    message: 'The file %s cannot be made of its secrets: %s. %s',
+  },
   SIDEKEEP_TOKEN_NOT_WRITTEN: {
     exit: 1,
     title: 'Token not written',

@@ -14,6 +14,7 @@ import { createAudit } from './parts/audit.ts'
 import { prepareChange } from './parts/change.ts'
 import type { Door } from './parts/doors.ts'
 import { lastClosing } from './parts/drain-time.ts'
+import { FilesPart } from './parts/files.ts'
 import { Heart } from './parts/heart.ts'
 import type { Served } from './parts/listener.ts'
 import type { Addresses } from './parts/listeners.ts'
@@ -58,14 +59,17 @@ export class Sidecar {
   readonly #sources: Sources
   readonly #listeners: Listeners
   readonly #audit: AuditTrail
+  readonly #files: FilesPart
   /** Opening, changing and closing: one after the other. */
   readonly #turns = new Turns()
   readonly #ready = Promise.withResolvers<Addresses>()
-  /** Whether all that is required was held: the proxy may be opened. */
+  /** Whether all that is required was held, and written: the proxy may be opened. */
   #isReady = false
   /** Whether `ready` was told. */
   #wasReady = false
   #stopping = false
+  /** Settles when no file is written any more. */
+  #filesClosed: Promise<void> | undefined
   /** What the stop is waiting for; told when it takes too long. */
   stage = 'running'
 
@@ -85,11 +89,12 @@ export class Sidecar {
     const heart = new Heart({ config, sources, version, log, clock, random })
     const sidecar = new Sidecar(options, { heart, sources })
     await sidecar.#listeners.create(config)
+    await sidecar.#files.create(config)
     return sidecar
   }
 
   private constructor(options: SidecarOptions, { heart, sources }: Built) {
-    const { config, log, version, clock = systemClock } = options
+    const { config, log, version, clock = systemClock, random = Math.random } = options
     this.#config = config
     this.#apiConfig = { ...config.api }
     this.#log = log
@@ -97,6 +102,17 @@ export class Sidecar {
     this.#heart = heart
     this.#sources = sources
     this.#audit = createAudit({ log, clock, metrics: heart.metrics })
+    this.#files = new FilesPart({
+      load: loadFiles,
+      heart,
+      sources,
+      audit: this.#audit,
+      log,
+      clock,
+      random,
+      demandTimeout: () => this.#apiConfig.demandTimeout,
+      onCurrent: () => this.#checkReady(),
+    })
     const deps = {
       cache: heart.cache,
       refresher: heart.refresher,
@@ -126,7 +142,10 @@ export class Sidecar {
         serveProxy(config, { load: loadProxy, heart, log, clock, tls, onFit: () => this.#bringUp() }),
     }
     this.#listeners = new Listeners(make, log)
-    heart.onCalled = () => this.#checkReady()
+    heart.onCalled = () => {
+      this.#files.called()
+      this.#checkReady()
+    }
   }
 
   #health(): Health {
@@ -135,12 +154,13 @@ export class Sidecar {
       listenersUp: () => this.#listeners.areUp,
       shuttingDown: () => this.#stopping,
       auditLetsAnswer: () => this.#audit.letsAnswer,
+      files: () => this.#files,
     })
   }
 
   /**
-   * Resolves when all required secrets are held for the first time and all listeners are open: not while the certificate
-   * of the proxy, which opens last, is unfit. Rejects with SIDEKEEP_LISTEN_FAILED where that cannot be opened.
+   * Resolves when all required secrets are held and all required files written for the first time, and all listeners are
+   * open: not while the certificate of the proxy, which opens last, is unfit. Rejects with SIDEKEEP_LISTEN_FAILED where that cannot be opened.
    */
   get ready(): Promise<Addresses> {
     return this.#ready.promise
@@ -157,7 +177,7 @@ export class Sidecar {
   }
 
   /**
-   * Opens the listeners, then begins to fetch. Resolves when callers are answered, ready or not.
+   * Opens the listeners, then begins to fetch, and to write files. Resolves when callers are answered, ready or not.
    *
    * @throws SIDEKEEP_AUDIT_UNWRITABLE or SIDEKEEP_LISTEN_FAILED; whatever was opened before is closed again
    */
@@ -173,6 +193,7 @@ export class Sidecar {
         await this.#closeAll()
         throw error
       }
+      this.#files.start()
       this.#heart.refresher.start()
       this.#checkReady()
       return this.#addresses()
@@ -198,6 +219,10 @@ export class Sidecar {
     this.#stopping = true
     this.stage = 'ending a change of the configuration'
     await this.#turns.take(async () => {
+      // What is under way is finished beside all that follows, and waited for before the values are overwritten.
+      this.#filesClosed = this.#files.close()
+      // Nobody waits for it yet.
+      this.#filesClosed.catch(() => {})
       this.stage = 'draining the proxy'
       await this.#listeners.closeProxy(lastClosing(this.#config.shutdown))
       const { linger } = this.#config.shutdown
@@ -239,6 +264,7 @@ export class Sidecar {
       heart: this.#heart,
       listeners: this.#listeners,
       audit: this.#audit,
+      files: this.#files,
     }
     const prepared = await prepareChange(parts, config, changes, {
       opensProxy: this.#isReady,
@@ -271,6 +297,8 @@ export class Sidecar {
     await this.#heart.stop()
     this.stage = 'closing the ops listener'
     await opsClosed
+    this.stage = 'writing the rest of the files'
+    await (this.#filesClosed ?? this.#files.close())
     this.#heart.close()
     this.stage = 'writing the rest of the audit'
     await this.#audit.close()
@@ -280,6 +308,7 @@ export class Sidecar {
   #checkReady(): void {
     if (this.#isReady || this.#stopping || !this.#listeners.apiIsOpen) return
     if (!this.#heart.cache.loadedRequired || !this.#heart.cache.required.held) return
+    if (!this.#files.wereWritten) return
     this.#isReady = true
     // Whoever runs the sidecar waits for this; where nobody does, a failure is no unhandled one.
     this.#ready.promise.catch(() => {})
@@ -316,6 +345,11 @@ export class Sidecar {
 async function loadProxy() {
   const [server, observer] = await Promise.all([import('./proxy/server.ts'), import('./proxy/observer.ts')])
   return { ...server, ...observer }
+}
+
+async function loadFiles() {
+  const [room, observer] = await Promise.all([import('./files/room.ts'), import('./files/observer.ts')])
+  return { ...room, ...observer }
 }
 
 function served(app: FastifyInstance): Served {

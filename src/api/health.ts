@@ -17,6 +17,8 @@ export interface HealthSources {
   shuttingDown(): boolean
   /** Whether callers are answered as far as the audit goes: false where that has to be written first and cannot be. */
   auditLetsAnswer?(): boolean
+  /** How the required files stand: whether all were written once, and whether each is as the secrets that are held. */
+  files?(): { readonly wereWritten: boolean; readonly areCurrent: boolean }
 }
 
 /** The probes of `design.md`. */
@@ -24,12 +26,16 @@ export function createHealth(sources: HealthSources): Health {
   return {
     // To answer at all is the proof. A bound on the loop's lag would have a busy sidecar killed, and its cache with it.
     livez: [{ name: 'event-loop', passes: () => true }],
-    startupz: [{ name: 'required-secrets-loaded', passes: () => sources.required().loadedOnce }],
+    startupz: [
+      { name: 'required-secrets-loaded', passes: () => sources.required().loadedOnce },
+      { name: 'files-written', passes: () => sources.files?.().wereWritten ?? true },
+    ],
     readyz: [
       { name: 'required-secrets-held', passes: () => sources.required().held },
       { name: 'listeners', passes: () => sources.listenersUp() },
       { name: 'not-shutting-down', passes: () => !sources.shuttingDown() },
       { name: 'audit', passes: () => sources.auditLetsAnswer?.() ?? true },
+      { name: 'files', passes: () => sources.files?.().areCurrent ?? true },
     ],
   }
 }

@@ -4,6 +4,7 @@ import type { AuditCells } from './audit-cells.ts'
 import type { CounterCells, DurationCells, RouteCells } from './cells.ts'
 import type { ChangeCells } from './change-cells.ts'
 import type { CutReason } from './connection-cells.ts'
+import type { FileCells } from './file-cells.ts'
 import type { ProxyCells } from './proxy-cells.ts'
 import type { RefusedReason } from './refusal-cells.ts'
 import type { TlsCells } from './tls-cells.ts'
@@ -82,6 +83,8 @@ export interface MetricsState {
   readonly proxy: ProxyCells | undefined
   /** Where a listener serves HTTPS, or did since the start. */
   readonly tls: TlsCells | undefined
+  /** Where files are configured, or were since the start. */
+  readonly files: FileCells | undefined
   readonly audit: AuditCells
   /** Values that were taken out of what was written. */
   readonly redactions: number

@@ -6,6 +6,7 @@ import { CounterCells, DurationCells, RouteCells } from './cells.ts'
 import { ChangeCells } from './change-cells.ts'
 import type { CutReason } from './connection-cells.ts'
 import { cutReasons } from './connection-cells.ts'
+import type { FileCells } from './file-cells.ts'
 import type {
   CacheResult,
   MetricsSource,
@@ -61,6 +62,8 @@ export class Metrics
   proxy: ProxyCells | undefined
   /** Set when a listener serves HTTPS first; from then on its counters stay. */
   tls: TlsCells | undefined
+  /** Set when files are configured first; from then on they are shown, as many as there are. */
+  files: FileCells | undefined
   readonly reloads = new CounterCells<ReloadOutcome>(reloadOutcomes)
   lastReloadSuccess: number
   /** Providers that the configuration named once and does not any more. */

@@ -4,6 +4,7 @@ import { secretStates } from '../secrets/reading.ts'
 import { auditMetrics } from './audit-metrics.ts'
 import { changeMetrics } from './change-metrics.ts'
 import { connectionMetrics } from './connection-metrics.ts'
+import { fileMetrics } from './file-metrics.ts'
 import type { MetricsSource, MetricsState, MetricsText } from './metrics-state.ts'
 import { PreparedHistogram } from './prepared-histogram.ts'
 import { proxyMetrics } from './proxy-metrics.ts'
@@ -35,6 +36,7 @@ export class PrometheusText {
   readonly #declared: DeclaredSecrets
   #showsProxy = false
   #showsTls = false
+  #showsFiles = false
 
   constructor(metrics: MetricsState) {
     this.#metrics = metrics
@@ -61,7 +63,7 @@ export class PrometheusText {
 
   async render(): Promise<MetricsText> {
     this.#declared.look()
-    const { proxy, tls } = this.#metrics
+    const { proxy, tls, files } = this.#metrics
     // A change of the configuration may bring a proxy when the first scrapes are long over.
     if (proxy !== undefined && !this.#showsProxy) {
       this.#showsProxy = true
@@ -70,6 +72,10 @@ export class PrometheusText {
     if (tls !== undefined && !this.#showsTls) {
       this.#showsTls = true
       tlsMetrics([this.#registry], tls)
+    }
+    if (files !== undefined && !this.#showsFiles) {
+      this.#showsFiles = true
+      fileMetrics([this.#registry], files)
     }
     return { contentType: this.#registry.contentType, body: await this.#registry.metrics() }
   }

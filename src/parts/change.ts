@@ -2,6 +2,7 @@ import type { AuditTrail } from '../audit/trail.ts'
 import type { Config } from '../config/schema.ts'
 import type { Changes } from '../reload/changes.ts'
 import { drainTime } from './drain-time.ts'
+import type { FilesPart } from './files.ts'
 import type { Heart } from './heart.ts'
 import type { Listeners } from './listeners.ts'
 import type { Prepared } from './prepared.ts'
@@ -13,6 +14,7 @@ export interface ChangingParts {
   readonly heart: Heart
   readonly listeners: Listeners
   readonly audit: AuditTrail
+  readonly files: FilesPart
 }
 
 export interface ChangeOptions {
@@ -29,7 +31,7 @@ export interface ChangeOptions {
  * @throws what kept it from being applied; then everything is as it was
  */
 export async function prepareChange(
-  { sources, heart, listeners, audit }: ChangingParts,
+  { sources, heart, listeners, audit, files }: ChangingParts,
   config: Config,
   changes: Changes,
   { opensProxy, inForce }: ChangeOptions,
@@ -44,12 +46,18 @@ export async function prepareChange(
     ? await audit.prepare(config.audit)
     : undefined
   if (otherAudit !== undefined) undo.defer(otherAudit.abandon)
+  const otherFiles = changes.options.some((option) => option.startsWith('files'))
+    ? await files.prepare(config.files)
+    : undefined
+  if (otherFiles !== undefined) undo.defer(otherFiles.abandon)
   const undone = undo.move()
   return {
     commit() {
       otherAudit?.commit()
       heart.apply(config, changes, otherSources)
       inForce()
+      // By the rules of the new configuration already: its files may have secrets that the former one did not name.
+      otherFiles?.commit()
       otherListeners.commit()
     },
     abandon: () => undone.disposeAsync(),

@@ -14,7 +14,7 @@ export interface Changes {
   /** Rules of secrets. */
   readonly secrets: Difference
   readonly providers: Difference
-  /** All else: `api.listen`, or a whole section that came or went. */
+  /** All else: `api.listen`, a whole section that came or went, or `files` and the path of one of them. */
   readonly options: readonly string[]
 }
 
@@ -34,7 +34,10 @@ export function changesBetween(before: Config, after: Config): Changes | undefin
   const changes = {
     secrets: withOrder(difference(before.secrets, after.secrets), before.secrets, after.secrets),
     providers: difference(before.providers, after.providers),
-    options: sections.flatMap((section) => optionsOf(section, before[section], after[section])),
+    options: [
+      ...sections.flatMap((section) => optionsOf(section, before[section], after[section])),
+      ...optionsOf('files', byPath(before.files), byPath(after.files)),
+    ],
   }
   const { secrets, providers, options } = changes
   return isEmpty(secrets) && isEmpty(providers) && options.length === 0 ? undefined : changes
@@ -50,7 +53,16 @@ const moving: ReadonlySet<string> = new Set(['ops', 'proxy', 'api.listeners', 'a
 
 /** Whether a listener may be somewhere else than before, or answer in another way, or have come or gone. */
 export function movesListeners({ options }: Changes): boolean {
-  return options.some((option) => option.endsWith('.listen') || moving.has(option))
+  return options.some((option) => isPlace(option) || moving.has(option))
+}
+
+/** A file may be called anything. */
+function isPlace(option: string): boolean {
+  return option.endsWith('.listen') && !option.startsWith('files.')
+}
+
+function byPath(files: Config['files']): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(files.map((file) => [file.path, file]))
 }
 
 function isEmpty({ added, removed, changed }: Difference): boolean {

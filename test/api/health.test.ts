@@ -32,7 +32,7 @@ t.test('before required secrets are loaded the sidecar is alive, neither started
   t.equal(status, 503)
   t.equal(
     text,
-    '[-]required-secrets-held failed\n[+]listeners ok\n[+]not-shutting-down ok\n[+]audit ok\nreadyz check failed\n',
+    '[-]required-secrets-held failed\n[+]listeners ok\n[+]not-shutting-down ok\n[+]audit ok\n[+]files ok\nreadyz check failed\n',
   )
   t.notMatch(text, 'db-password', 'a probe names no secret')
 })
@@ -64,7 +64,7 @@ t.test(
     const world = await createWorld(t)
     t.equal(
       (await world.get('/readyz?verbose')).text,
-      '[+]required-secrets-held ok\n[+]listeners ok\n[+]not-shutting-down ok\n[+]audit ok\nreadyz check passed\n',
+      '[+]required-secrets-held ok\n[+]listeners ok\n[+]not-shutting-down ok\n[+]audit ok\n[+]files ok\nreadyz check passed\n',
     )
     world.state.shuttingDown = true
     world.state.listenersUp = false

@@ -1,0 +1,100 @@
+import { rmdir } from 'node:fs/promises'
+import type { FileConfig } from '../config/schema/files.ts'
+import { WriteError } from './content.ts'
+import type { Discovery } from './discovery.ts'
+import { Notifier } from './notify/notifier.ts'
+import type { FilesOptions } from './options.ts'
+import { kindOf, type Places } from './places.ts'
+import { Publisher } from './publisher.ts'
+import { Recording } from './recording.ts'
+
+export interface KeptFileOptions extends Omit<FilesOptions, 'places'> {
+  readonly places: Places
+  readonly discovery: Discovery
+}
+
+/** One file of the configuration: what is written there, who is told of it, and what is left of former runs. */
+export class KeptFile {
+  readonly config: FileConfig
+  readonly publisher: Publisher
+  readonly #notifier: Notifier
+  readonly #options: KeptFileOptions
+  #starting: Promise<void> | undefined
+  #isOver = false
+
+  constructor(config: FileConfig, options: KeptFileOptions) {
+    const { clock, random, observer, audit, onCurrent } = options
+    this.config = config
+    this.#options = options
+    const { path, notify: notifications = [], debounce: debounceMs } = config
+    observer.added({ path, notifications: notifications.map(kindOfNotification) })
+    this.#notifier = new Notifier({ path, notifications, debounceMs, clock, random, observer })
+    this.publisher = new Publisher({
+      ...options,
+      config,
+      recording: new Recording(audit),
+      onChange: (names) => this.#notifier.changed(names),
+      onState: () => {
+        if (this.publisher.isCurrent) onCurrent()
+      },
+    })
+  }
+
+  /** Cleans up after a run that was killed, and begins to publish. */
+  start(): void {
+    this.#starting ??= this.#start()
+  }
+
+  /**
+   * The configuration has another for its path, or none.
+   *
+   * @param next what is kept there from now on; undefined: what lies there is removed
+   */
+  async leave(next: KeptFile | undefined): Promise<void> {
+    const { observer, places } = this.#options
+    const { path } = this.config
+    // At once: it may be added again before all of this is over.
+    if (next === undefined) observer.dropped({ path })
+    await this.close(next)
+    const { untold } = this.#notifier
+    // Who takes over is who tells.
+    if (next !== undefined && untold.length > 0) next.#notifier.changed(untold)
+    if (next !== undefined && kindOf(next.config) === kindOf(this.config)) return
+    try {
+      const outcome = await places.unpublish(path, kindOf(this.config))
+      if (outcome === 'removed') observer.removed({ path, cause: 'configuration' })
+      // The folder stays, for what others may have in it; a file can take its place only where nobody has.
+      if (next !== undefined && kindOf(next.config) === 'file') await rmdir(path).catch(() => {})
+    } catch (error) {
+      if (!(error instanceof WriteError)) throw error
+      const { reason, message, remedy, cause } = error
+      observer.failed({ path, reason, message, remedy, error: cause, attempt: 1, nextTryMs: 0 })
+    }
+  }
+
+  /** Writes nothing more, and tells nobody. */
+  async close(next?: KeptFile): Promise<void> {
+    this.#isOver = true
+    await this.#starting
+    await this.publisher.close(next?.publisher)
+    await this.#notifier.close()
+  }
+
+  async #start(): Promise<void> {
+    const { observer, places } = this.#options
+    const { path } = this.config
+    // Neither keeps the file from being written: where they fail, that fails too, and says why.
+    const [swept, inMemory] = await Promise.allSettled([
+      places.sweepLeftovers(path, kindOf(this.config)),
+      places.isInMemory(path),
+    ])
+    if (swept.status === 'fulfilled' && swept.value > 0) observer.swept({ path, leftovers: swept.value })
+    if (inMemory.status === 'fulfilled' && inMemory.value === false) observer.onDisk({ path })
+    if (!this.#isOver) this.publisher.wake()
+  }
+}
+
+function kindOfNotification({ http, signal }: NonNullable<FileConfig['notify']>[number]): string {
+  if (http !== undefined) return 'http'
+  return signal === undefined ? 'exec' : 'signal'
+}

@@ -1,0 +1,290 @@
+import type { FileConfig } from '../config/schema/files.ts'
+import type { Clock, Random, Timer } from '../secrets/clock.ts'
+import type { Standings } from '../secrets/standings.ts'
+import { FormatError, WriteError } from './content.ts'
+import type { Discovery } from './discovery.ts'
+import { renderContent } from './formats/render.ts'
+import { LastValues } from './last-values.ts'
+import { type Included, look } from './look.ts'
+import type { FileFailure, FilesObserver } from './observer.ts'
+import { kindOf, ownershipOf, type Places, wipe } from './places.ts'
+import { NotRecorded, type Recording } from './recording.ts'
+import { retryDelay } from './retry-delay.ts'
+import { type Selection, selectionOf } from './selection.ts'
+
+export interface PublisherOptions {
+  readonly config: FileConfig
+  readonly standings: Standings
+  readonly places: Places
+  readonly discovery: Discovery
+  readonly recording: Recording
+  readonly clock: Clock
+  readonly random: Random
+  readonly observer: FilesObserver
+  /** Told which secrets were added, changed or removed, once that can be seen. */
+  readonly onChange: (names: readonly string[]) => void
+  /** Told when it has become current, or is not any more. */
+  readonly onState: () => void
+}
+
+/** What is held back, and what somebody can do about it. */
+interface Failure {
+  readonly reason: FileFailure
+  readonly message: string
+  readonly remedy: string
+  readonly error?: unknown
+}
+
+/** By name, the versions that a file has. */
+type Versions = ReadonlyMap<string, string>
+
+/**
+ * Keeps one file as the cache is: one publication at a time, and what changes meanwhile is another one after it. What it
+ * publishes is what the cache held in one turn of the event loop, so that what changed together is seen together.
+ */
+export class Publisher {
+  readonly config: FileConfig
+  readonly #options: PublisherOptions
+  readonly #selection: Selection
+  #lastValues: LastValues | undefined
+  /** What lies there, as far as this run put it there or found it so; undefined before that. */
+  #published: Versions | undefined
+  /** Secrets of the file that their providers said are gone. */
+  readonly #gone = new Set<string>()
+  readonly #noticed = new Set<string>()
+  #state: 'waiting' | 'current' | 'failing' = 'waiting'
+  /** Whether it has been current once. */
+  wasCurrent = false
+  #waitedFor = ''
+  /** Whether this run took away what lay there, and put nothing there since. */
+  #isRemoved = false
+  #attempts = 0
+  #turn: NodeJS.Immediate | undefined
+  #running: Promise<void> | undefined
+  #isDue = false
+  #retry: Timer | undefined
+  #isOver = false
+
+  constructor(options: PublisherOptions) {
+    this.config = options.config
+    this.#options = options
+    this.#selection = selectionOf(options.config)
+    this.#lastValues = options.config.removeWhen.includes('gone') ? undefined : new LastValues()
+  }
+
+  /** Whether what lies there is what is to lie there, as far as anybody could know at the last attempt. */
+  get isCurrent(): boolean {
+    return this.#state === 'current'
+  }
+
+  /** Whether the last attempt failed. */
+  get isFailing(): boolean {
+    return this.#state === 'failing'
+  }
+
+  get isWaiting(): boolean {
+    return this.#state === 'waiting'
+  }
+
+  /** How many secrets are in it. */
+  get size(): number {
+    return this.#published?.size ?? 0
+  }
+
+  /** Whether a secret belongs to it. */
+  covers(name: string): boolean {
+    return this.#selection.covers(name)
+  }
+
+  /** Something happened to a secret of the file. May be called in the middle of that. */
+  changed(name: string): void {
+    this.#noticed.add(name)
+    this.wake()
+  }
+
+  /** Looks again, at the end of this turn of the event loop. */
+  wake(): void {
+    if (this.#isOver) return
+    this.#retry?.cancel()
+    this.#retry = undefined
+    if (this.#running !== undefined) this.#isDue = true
+    else this.#turn ??= setImmediate(() => this.#begin())
+  }
+
+  /**
+   * Begins no other publication; one that is under way is finished first.
+   *
+   * @param next what keeps the same file from now on: values of secrets that are gone are in it still
+   */
+  async close(next?: Publisher): Promise<void> {
+    this.#isOver = true
+    clearImmediate(this.#turn)
+    this.#retry?.cancel()
+    await this.#running
+    if (next === undefined || next.#lastValues === undefined || next.#isOver) this.#lastValues?.close()
+    else next.#lastValues = this.#lastValues ?? next.#lastValues
+  }
+
+  #begin(): void {
+    this.#turn = undefined
+    this.#running = this.#publish().finally(() => {
+      this.#running = undefined
+      if (!this.#isDue) return
+      this.#isDue = false
+      this.wake()
+    })
+  }
+
+  async #publish(): Promise<void> {
+    const { standings, discovery, config } = this.#options
+    this.#notice()
+    const before = this.#published && new Set(this.#published.keys())
+    const options = { selection: this.#selection, removeWhen: config.removeWhen, standings }
+    const found = look({ ...options, lastValues: this.#lastValues }, before, (name) => this.#gone.has(name))
+    switch (found.kind) {
+      case 'waiting':
+        for (const name of found.undiscovered) discovery.ask(name, () => this.wake())
+        return this.#wait(found.secrets)
+      case 'unmade':
+        // It is no file yet, or its last values are all that there will be.
+        return this.wasCurrent ? this.#succeed(this.#published) : this.#wait(found.secrets)
+      case 'incomplete':
+        return this.#fail(incomplete(found.secrets))
+      case 'absent':
+        return await this.#remove(found.cause)
+      case 'whole':
+        return await this.#write(found.secrets)
+    }
+  }
+
+  /** What providers said is remembered here: the cache forgets soon what does not exist. */
+  #notice(): void {
+    for (const name of this.#noticed) {
+      if (this.#options.standings.of(name).kind === 'missing') this.#gone.add(name)
+      else this.#gone.delete(name)
+    }
+    this.#noticed.clear()
+  }
+
+  async #write(secrets: ReadonlyMap<string, Included>): Promise<void> {
+    const { config, observer, places, recording } = this.#options
+    const versions = new Map([...secrets].map(([name, { version }]) => [name, version]))
+    if (this.isCurrent && isSame(this.#published, versions)) return
+    let outcome: 'written' | 'unchanged'
+    try {
+      // In the same turn as the look: a turn later the values may be overwritten.
+      const content = renderContent(
+        config,
+        secrets
+          .values()
+          .map(({ secret }) => secret)
+          .toArray(),
+      )
+      try {
+        await recording.record(config.path, versions)
+        outcome = await places.publish(config.path, content, ownershipOf(config))
+      } finally {
+        wipe(content)
+      }
+    } catch (error) {
+      return this.#fail(failureOf(config.path, error))
+    }
+    this.#isRemoved = false
+    observer[outcome]({ path: config.path, secrets: versions.size })
+    this.#succeed(versions, outcome)
+  }
+
+  async #remove(cause: 'gone' | 'expired'): Promise<void> {
+    const { config, observer, places } = this.#options
+    if (this.#isRemoved) return
+    let outcome: 'removed' | 'absent'
+    try {
+      outcome = await places.unpublish(config.path, kindOf(config))
+    } catch (error) {
+      return this.#fail(failureOf(config.path, error))
+    }
+    this.#isRemoved = true
+    if (outcome === 'removed') observer.removed({ path: config.path, cause })
+    if (this.wasCurrent) return this.#succeed(new Map(), 'written')
+    // Nothing was there that this run knows of, and so nobody is served: it is waited for still.
+    this.#recover()
+    this.#wait(this.#selection.names)
+  }
+
+  #succeed(versions: Versions | undefined, outcome: 'written' | 'unchanged' = 'unchanged'): void {
+    const { onChange, onState } = this.#options
+    const changed = outcome === 'written' ? differing(this.#published, versions) : []
+    this.#published = versions
+    for (const name of this.#gone) if (versions?.has(name) !== true) this.#gone.delete(name)
+    this.#waitedFor = ''
+    this.#recover()
+    this.#state = 'current'
+    this.wasCurrent = true
+    onState()
+    if (changed.length > 0) onChange(changed)
+  }
+
+  #recover(): void {
+    if (this.#attempts === 0) return
+    this.#options.observer.recovered({ path: this.config.path, attempts: this.#attempts })
+    this.#attempts = 0
+  }
+
+  #wait(secrets: readonly string[]): void {
+    const { observer, onState } = this.#options
+    this.#state = 'waiting'
+    const waitedFor = secrets.join('\0')
+    if (waitedFor !== this.#waitedFor) observer.waits({ path: this.config.path, secrets })
+    this.#waitedFor = waitedFor
+    onState()
+  }
+
+  #fail(failure: Failure): void {
+    const { clock, observer, onState, random } = this.#options
+    this.#state = 'failing'
+    this.#attempts += 1
+    const nextTryMs = retryDelay(this.#attempts, random)
+    observer.failed({ path: this.config.path, ...failure, attempt: this.#attempts, nextTryMs })
+    onState()
+    // Whether something has changed meanwhile decides `#begin`: then it is tried at once.
+    if (!this.#isOver) this.#retry = clock.setTimer(() => this.wake(), nextTryMs)
+  }
+}
+
+function incomplete(secrets: readonly string[]): Failure {
+  const some = secrets.slice(0, 3).map((name) => `"${name}"`)
+  const rest = secrets.length > some.length ? ` and ${secrets.length - some.length} others` : ''
+  return {
+    reason: 'incomplete',
+    message: `${some.join(', ')}${rest} had to make room in the cache`,
+    remedy: 'Raise cache.maxEntries or cache.maxBytes, or declare the secrets that the file needs.',
+  }
+}
+
+function failureOf(path: string, error: unknown): Failure {
+  if (error instanceof WriteError) {
+    const { reason, message, remedy } = error
+    return { reason, message, remedy, error: error.cause }
+  }
+  if (error instanceof FormatError) {
+    const remedy = 'Change the secret, or choose another format.'
+    return { reason: 'unfit', message: error.message, remedy }
+  }
+  if (error instanceof NotRecorded) {
+    const remedy = 'Mend the audit, or set audit.onFailure to serve.'
+    return { reason: 'audit', message: `cannot write ${path}: the audit cannot be written`, remedy }
+  }
+  // Of an error that nobody foresaw the message may quote anything.
+  const message = `cannot write ${path}: it is a fault of Sidekeep`
+  return { reason: 'io', message, remedy: 'Please report it.', error }
+}
+
+function isSame(a: Versions | undefined, b: Versions): boolean {
+  return a !== undefined && a.size === b.size && [...b].every(([name, version]) => a.get(name) === version)
+}
+
+/** Names that were added, changed or removed. */
+function differing(before: Versions = new Map(), after: Versions = new Map()): string[] {
+  const names = new Set([...before.keys(), ...after.keys()])
+  return [...names].filter((name) => before.get(name) !== after.get(name)).sort()
+}

@@ -1,0 +1,84 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { signalTeller } from '../../../src/files/notify/signal.ts'
+import { world } from './support.ts'
+
+/** A program that says each SIGHUP on its standard output. */
+function listener(t: Test): { child: ChildProcess; line: () => Promise<string> } {
+  const body = 'trap "echo hup" HUP; echo ready; while :; do sleep 0.02; done'
+  const child = spawn('/bin/sh', ['-c', body], { stdio: ['ignore', 'pipe', 'ignore'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  return {
+    child,
+    line: () =>
+      new Promise((resolve) => child.stdout?.once('data', (chunk: Buffer) => resolve(`${chunk}`.trim()))),
+  }
+}
+
+t.test(
+  'the process whose number the file holds gets the signal, and the file is read each time',
+  async (t) => {
+    const folder = t.testdir({})
+    const pidFile = join(folder, 'app.pid')
+    symlinkSync('real.pid', pidFile)
+    const { notifier, told } = world(t, [{ signal: 'SIGHUP', pidFile }])
+    for (const [index, end] of ['', '\n'].entries()) {
+      const { child, line } = listener(t)
+      t.equal(await line(), 'ready')
+      writeFileSync(join(folder, 'real.pid'), `${child.pid}${end}`)
+      const heard = line()
+      notifier.changed(['a'])
+      t.match(await told(index), { kind: 'signal', outcome: 'ok' })
+      t.equal(await heard, 'hup')
+    }
+  },
+)
+
+t.test('a file that holds no number of a process that may be meant is a failed attempt', async (t) => {
+  const folder = t.testdir({ folder: {} })
+  const sent: number[] = []
+  const tell = (path: string) =>
+    signalTeller('SIGTERM', path, (pid) => sent.push(pid))(
+      { path: '/shared/app.json', changed: [] },
+      new AbortController().signal,
+    )
+  const file = join(folder, 'pid')
+  const bad = ['', '\n', '0', '-1', '1', '01', '+7', ' 7', '7 ', '7\n\n', '7\n8', '0x10', '1e3', '4194305']
+  for (const text of [...bad, `${process.pid}`, '9'.repeat(40), 'CANARY-password', '-'.repeat(5000)]) {
+    writeFileSync(file, text)
+    const error = await tell(file).catch((error: unknown) => error)
+    t.match(error, { name: 'NotifyError', reason: 'place' }, JSON.stringify(text.slice(0, 20)))
+    t.notMatch(String(error), 'CANARY')
+  }
+  t.strictSame(sent, [])
+  for (const text of ['2', '4194304\n', '77\r\n']) {
+    writeFileSync(file, text)
+    await tell(file)
+  }
+  t.strictSame(sent, [2, 4194304, 77])
+
+  const pipe = join(folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  for (const path of [pipe, join(folder, 'folder')]) {
+    t.match(await tell(path).catch((error: unknown) => error), { reason: 'place' }, 'no regular file')
+  }
+  const missing = await tell(join(folder, 'none')).catch((error: unknown) => error)
+  t.match(missing, { reason: 'place', message: /ENOENT/, remedy: /volume that both containers mount/ })
+})
+
+t.test('a process that is gone, or another user’s, is told with what a pod needs', async (t) => {
+  const pidFile = join(t.testdir({}), 'pid')
+  const child = spawn('/bin/true')
+  await new Promise((resolve) => child.once('exit', resolve))
+  writeFileSync(pidFile, `${child.pid}`)
+  const { notifier, told } = world(t, [{ signal: 'SIGHUP', pidFile }])
+  notifier.changed(['a'])
+  t.match((await told(0)).error, { reason: 'gone', remedy: /shareProcessNamespace: true/ })
+
+  const denied = signalTeller('SIGHUP', pidFile, () => {
+    throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' })
+  })({ path: '/shared/app.json', changed: [] }, new AbortController().signal)
+  t.match(await denied.catch((error: unknown) => error), { reason: 'denied', remedy: /runAsUser/ })
+})

@@ -1,0 +1,131 @@
+import { existsSync } from 'node:fs'
+import t from 'tap'
+import { WriteError } from '../../src/files/content.ts'
+import { eventually } from '../support/e2e-eventually.ts'
+import { metric } from '../support/e2e-metrics.ts'
+import { fetched, KeyBackend, missing } from '../support/heart-backend.ts'
+import { minute } from '../support/heart-rig.ts'
+import { roomRig } from './support/room-rig.ts'
+
+const one = { path: 'one.json', format: 'map', secrets: ['a'] }
+const two = { path: 'two.json', format: 'map', secrets: ['a', 'b'] }
+const three = { path: 'three.json', format: 'map', secrets: ['b'] }
+
+type Rig = Awaited<ReturnType<typeof roomRig>>
+
+function rigOf(
+  t: Parameters<typeof roomRig>[0],
+  files: readonly (typeof one)[],
+  more: object = {},
+): Promise<Rig> {
+  return roomRig(t, {
+    provider: (clock) =>
+      new KeyBackend(clock, (key) => (key === 'never' ? missing() : fetched(`CANARY-${key}`))),
+    secrets: { a: {}, b: {} },
+    files,
+    ...more,
+  })
+}
+
+t.test('a file is added, one changed and one removed, and the rest is not touched', async (t) => {
+  const rig = await rigOf(t, [one, two, { ...one, path: 'stays.json' }])
+  await rig.start()
+  const before = rig.identity('stays.json')
+  await rig.reload([{ ...one, path: 'stays.json' }, { ...two, secrets: ['b'] }, three])
+  t.equal(rig.identity('stays.json'), before)
+  t.same(rig.map('two.json'), { b: 'CANARY-b' })
+  t.same(rig.map('three.json'), { b: 'CANARY-b' })
+  t.equal(existsSync(rig.pathOf('one.json')), false)
+  t.match(rig.logged('file removed: the configuration names it no longer, or as something else'), [
+    { level: 'info', file: rig.pathOf('one.json') },
+  ])
+  t.strictSame(
+    rig.puts.filter((put) => put.startsWith('stays')),
+    ['stays.json written'],
+  )
+  const text = await rig.metrics()
+  t.equal(metric(text, 'sidekeep_file_current', { file: rig.pathOf('one.json') }), undefined)
+  t.equal(metric(text, 'sidekeep_file_writes_total', { file: rig.pathOf('two.json') }), 2)
+  t.equal(rig.part.areCurrent, true)
+})
+
+t.test('the first files may come with a change, and all may go', async (t) => {
+  const rig = await rigOf(t, [])
+  await rig.start()
+  t.equal(rig.part.wereWritten, true)
+  t.notMatch(await rig.metrics(), /sidekeep_file_/)
+  await rig.reload([one])
+  t.same(rig.map('one.json'), { a: 'CANARY-a' })
+  t.equal(metric(await rig.metrics(), 'sidekeep_file_current', { file: rig.pathOf('one.json') }), 1)
+  await rig.reload([])
+  t.equal(existsSync(rig.pathOf('one.json')), false)
+  t.equal(rig.part.areCurrent, true)
+  await rig.reload([one])
+  t.same(rig.map('one.json'), { a: 'CANARY-a' })
+})
+
+t.test('a file that waits for a secret of the new configuration takes nobody out of service', async (t) => {
+  const rig = await rigOf(t, [one])
+  await rig.start()
+  const before = rig.map('one.json')
+  await rig.reload([{ ...one, format: 'template', template: '{{ never }}', secrets: undefined } as never], {
+    a: {},
+    never: {},
+  })
+  t.equal(rig.part.areCurrent, true)
+  t.same(before, { a: 'CANARY-a' })
+})
+
+t.test('one that cannot be written does', async (t) => {
+  const rig = await rigOf(t, [one])
+  await rig.start()
+  await rig.reload([one, { ...three, path: 'missing/three.json' }])
+  t.equal(rig.part.areCurrent, false)
+  await rig.reload([one])
+  t.equal(rig.part.areCurrent, true)
+})
+
+t.test('a file becomes a folder', async (t) => {
+  const rig = await rigOf(t, [{ ...one, path: 'it' }])
+  await rig.start()
+  await rig.reload([{ ...one, path: 'it', format: 'directory' }])
+  t.equal(rig.read('it/a'), 'CANARY-a')
+  await rig.reload([{ ...one, path: 'it' }])
+  await eventually('the file', () => rig.read('it').startsWith('{'))
+})
+
+t.test('a value that stays although its secret is gone stays over a change that keeps it so', async (t) => {
+  const values = new Map([
+    ['a', 'CANARY-a'],
+    ['b', 'CANARY-b'],
+  ])
+  const keeps = { ...two, removeWhen: [] }
+  const rig = await roomRig(t, {
+    provider: (clock) =>
+      new KeyBackend(clock, (key) => {
+        const value = values.get(key)
+        return value === undefined ? missing() : fetched(value)
+      }),
+    secrets: { a: {}, b: {} },
+    files: [keeps],
+  })
+  await rig.start()
+  values.delete('a')
+  await rig.advance(2 * minute)
+  await rig.reload([{ ...keeps, mode: '0400' }])
+  t.same(rig.map('two.json'), { a: 'CANARY-a', b: 'CANARY-b' })
+})
+
+t.test('what cannot be removed is told, and the change happens all the same', async (t) => {
+  const rig = await rigOf(t, [one], {
+    places: {
+      unpublish: async () => {
+        throw new WriteError('denied', 'a permission is missing', 'Give it.')
+      },
+    },
+  })
+  await rig.start()
+  await rig.reload([three])
+  t.same(rig.map('three.json'), { b: 'CANARY-b' })
+  t.match(rig.logged('file is not current'), [{ level: 'error', reason: 'denied' }])
+})
