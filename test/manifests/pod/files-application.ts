@@ -16,10 +16,23 @@ const patience = 30_000
 // The first process of a container has no default action for signals: without this it would have to be killed.
 process.on('SIGTERM', () => process.exit(0))
 
+// podman has no order of start: before the first turn there may be no file yet.
+for (let tries = 0; 'error' in (await read()) && tries < patience / pause; tries++) await sleep(pause)
+
 for (let turn = 1; ; turn++) {
-  // At the same time: what hinders the one must not hide what hinders the other.
-  const [asked, read] = await Promise.all([ask(), readOf(turn)])
-  process.stdout.write(`${JSON.stringify({ turn, ...asked, ...read })}\n`)
+  // Beside the question, and as often as there is time until it is answered: while nobody answers above all.
+  let answered = false
+  const question = ask().finally(() => {
+    answered = true
+  })
+  let reads = 0
+  let last: Awaited<ReturnType<typeof read>>
+  do {
+    last = await read()
+    reads++
+    await sleep(pause / 10)
+  } while (!answered && last.error === undefined)
+  process.stdout.write(`${JSON.stringify({ turn, reads, ...(await question), ...last })}\n`)
   await sleep(pause)
 }
 
@@ -41,15 +54,10 @@ async function ask(): Promise<{ api?: string; tries: number }> {
   }
 }
 
-/** The file's value; before its first turn podman has no order of start, so that one waits. */
-async function readOf(turn: number): Promise<{ file?: string; error?: string }> {
-  const end = performance.now() + (turn === 1 ? patience : 0)
-  for (;;) {
-    try {
-      return { file: JSON.parse(await readFile(file, 'utf8'))['db-password'] }
-    } catch (error) {
-      if (performance.now() > end) return { error: String(error) }
-      await sleep(pause)
-    }
+async function read(): Promise<{ file?: string; error?: string }> {
+  try {
+    return { file: JSON.parse(await readFile(file, 'utf8'))['db-password'] }
+  } catch (error) {
+    return { error: String(error) }
   }
 }
