@@ -8,18 +8,17 @@
 import { strict as assert } from 'node:assert'
 import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
-import { get, request } from 'node:http'
-import { connect } from 'node:net'
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
+import { Checks } from '../checks.ts'
+import { isOpen, rotate, statusOf } from './outside.ts'
 import { confinementOf, memoryChargeOf, PodContainer, podAddress, podman } from './podman.ts'
 import { poll } from './poll.ts'
-import { memoryLimit, nodeInPod, probesOf, renderPod } from './render.ts'
+import { memoryLimit, nodeInPod, probesOf, renderPod, simplest } from './render.ts'
 
 const answerLine = z.object({ asked: z.int(), answered: z.boolean(), value: z.string().optional() })
 const burstLine = z.object({ answered: z.int(), failed: z.int() })
 const apiPort = 7575
-const providerPort = 9000
 /** Seconds. Each is many times what it takes; a machine that does other things as well is slow. */
 const patience = 30
 const burstSeconds = 10
@@ -32,35 +31,35 @@ const { pod, image, file } = z.object({ pod: z.string(), image: z.string(), file
 const sidecar = new PodContainer(pod, 'sidekeep')
 const application = new PodContainer(pod, 'application')
 const token = `CANARY-${randomBytes(16).toString('hex')}`
-const { paths, port: opsPort } = probesOf()
+const { paths, port: opsPort } = probesOf(simplest())
 let address = ''
-let passed = 0
-let failed = 0
+const checks = new Checks(evidence)
 
-await check('the application reads its secret over localhost', async () => {
-  writeFileSync(file, renderPod({ name: pod, image, scripts: import.meta.dirname, token }), { mode: 0o600 })
+await checks.check('the application reads its secret over localhost', async () => {
+  writeFileSync(file, renderPod({ name: pod, image, scripts: import.meta.dirname, token }, simplest()), {
+    mode: 0o600,
+  })
   await podman('play', 'kube', '--network', 'podman', file)
   address = await podAddress(pod)
   await poll('the first value', patience, () => heldValue('CANARY-db-password-1'))
 })
-// Without a pod that works every further check would fail, each after its whole patience.
-if (failed > 0) finish()
+checks.goOnlyIfPassed()
 
-await check(`${paths.join(', ')} and /metrics answer on the pod's address`, async () => {
+await checks.check(`${paths.join(', ')} and /metrics answer on the pod's address`, async () => {
   for (const path of [...paths, '/metrics']) {
     await poll(`200 from ${path}`, patience, async () =>
-      (await statusOf(opsPort, path)) === 200 ? true : undefined,
+      (await statusOf(address, opsPort, path)) === 200 ? true : undefined,
     )
   }
 })
 
-await check("secrets do not: the api's port is closed there, and ops has no such route", async () => {
-  assert.equal(await isOpen(apiPort), false, `port ${apiPort} is open on the pod's address`)
-  assert.equal(await statusOf(opsPort, '/v1/secrets/db-password'), 404)
-  assert.equal(await statusOf(opsPort, '/v1/secrets'), 404)
+await checks.check("secrets do not: the api's port is closed there, and ops has no such route", async () => {
+  assert.equal(await isOpen(address, apiPort), false, `port ${apiPort} is open on the pod's address`)
+  assert.equal(await statusOf(address, opsPort, '/v1/secrets/db-password'), 404)
+  assert.equal(await statusOf(address, opsPort, '/v1/secrets'), 404)
 })
 
-await check('it runs as 65532 without capabilities, on a read-only root, under seccomp', async () => {
+await checks.check('it runs as 65532 without capabilities, on a read-only root, under seccomp', async () => {
   assert.deepEqual(confinementOf(await sidecar.pid()), {
     uid: 65532,
     capabilities: '0000000000000000',
@@ -70,24 +69,27 @@ await check('it runs as 65532 without capabilities, on a read-only root, under s
   })
 })
 
-await check('a rotation arrives', async () => {
-  await rotate()
+await checks.check('a rotation arrives', async () => {
+  await rotate(address)
   await poll('the second value', patience, () => heldValue('CANARY-db-password-2'))
 })
 
-await check(`a burst for 1,000 secrets stays within ${memoryLimit() / 2 ** 20} MiB`, async () => {
-  const before = await sidecar.restarts()
-  const output = await application.exec(nodeInPod, '/scripts/burst.ts', String(burstSeconds))
-  const burst = burstLine.parse(JSON.parse(output))
-  assert.equal(await sidecar.restarts(), before, 'the sidecar was killed')
-  const { limit, peak } = memoryChargeOf(await sidecar.pid())
-  assert.equal(limit, memoryLimit(), 'the limit of the manifest is not in force')
-  assert.equal(burst.failed, 0, `${burst.failed} of ${burst.answered + burst.failed} requests failed`)
-  assert.ok(burst.answered > 0)
-  return `${Math.round(burst.answered / burstSeconds)} requests/s, at most ${(peak / 2 ** 20).toFixed(0)} MiB charged`
-})
+await checks.check(
+  `a burst for 1,000 secrets stays within ${memoryLimit(simplest()) / 2 ** 20} MiB`,
+  async () => {
+    const before = await sidecar.restarts()
+    const output = await application.exec(nodeInPod, '/scripts/burst.ts', String(burstSeconds))
+    const burst = burstLine.parse(JSON.parse(output))
+    assert.equal(await sidecar.restarts(), before, 'the sidecar was killed')
+    const { limit, peak } = memoryChargeOf(await sidecar.pid())
+    assert.equal(limit, memoryLimit(simplest()), 'the limit of the manifest is not in force')
+    assert.equal(burst.failed, 0, `${burst.failed} of ${burst.answered + burst.failed} requests failed`)
+    assert.ok(burst.answered > 0)
+    return `${Math.round(burst.answered / burstSeconds)} requests/s, at most ${(peak / 2 ** 20).toFixed(0)} MiB charged`
+  },
+)
 
-await check('the killed sidecar comes back, and the application goes on meanwhile', async () => {
+await checks.check('the killed sidecar comes back, and the application goes on meanwhile', async () => {
   const [before, applicationPid] = [await sidecar.restarts(), await application.pid()]
   process.kill(await sidecar.pid(), 'SIGKILL')
   const killedAt = (await lastAnswer()).asked
@@ -108,37 +110,19 @@ await check('the killed sidecar comes back, and the application goes on meanwhil
   )
 })
 
-await check('SIGTERM ends it with exit code 0', async () => {
+await checks.check('SIGTERM ends it with exit code 0', async () => {
   await sidecar.stop(patience)
   assert.equal(await sidecar.isRunning(), false)
   assert.equal(await sidecar.exitCode(), 0)
 })
 
-await check("no value and no token stands in the sidecar's log", async () => {
+await checks.check("no value and no token stands in the sidecar's log", async () => {
   const log = await sidecar.log()
   assert.match(log, /"msg":"sidekeep started"/)
   assert.equal(log.includes('CANARY-'), false, 'the log has a marked value')
 })
 
-finish()
-
-function finish(): never {
-  console.log(`${passed} passed, ${failed} failed`)
-  process.exit(failed > 0 ? 1 : 0)
-}
-
-/** A text that the run returns stands behind the name of the check. */
-async function check(name: string, run: () => Promise<unknown>): Promise<void> {
-  try {
-    const remark = await run()
-    passed++
-    console.log(`ok - ${name}${typeof remark === 'string' ? `: ${remark}` : ''}`)
-  } catch (error) {
-    failed++
-    console.log(`not ok - ${name}: ${error instanceof Error ? error.message : String(error)}`)
-    console.log(await evidence())
-  }
-}
+checks.finish()
 
 /** The last that the containers said, for whoever looks for the reason. Values here are only those of this check. */
 async function evidence(): Promise<string> {
@@ -164,41 +148,4 @@ async function lastAnswer() {
 
 async function heldValue(expected: string): Promise<true | undefined> {
   return (await answers()).at(-1)?.value === expected ? true : undefined
-}
-
-/** Of an answer on the pod's address; undefined where there is none. */
-function statusOf(port: number, path: string): Promise<number | undefined> {
-  const { promise, resolve } = Promise.withResolvers<number | undefined>()
-  const sent = get({ host: address, port, path, agent: false, timeout: 2000 }, (response) => {
-    response.resume()
-    resolve(response.statusCode)
-  })
-  sent.on('timeout', () => sent.destroy())
-  sent.on('error', () => resolve(undefined))
-  return promise
-}
-
-function isOpen(port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>()
-  const socket = connect({ host: address, port, timeout: 2000 })
-  const end = (open: boolean) => () => {
-    socket.destroy()
-    resolve(open)
-  }
-  socket.once('connect', end(true)).once('error', end(false)).once('timeout', end(false))
-  return promise
-}
-
-function rotate(): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  request(
-    { host: address, port: providerPort, path: '/rotate', method: 'POST', agent: false },
-    (response) => {
-      response.resume()
-      response.on('end', resolve)
-    },
-  )
-    .on('error', reject)
-    .end()
-  return promise
 }
