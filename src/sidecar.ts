@@ -97,11 +97,13 @@ export class Sidecar {
     this.#heart = heart
     this.#sources = sources
     this.#audit = createAudit({ log, clock, metrics: heart.metrics })
+    const health = this.#health()
+    heart.metrics.isReady = () => health.readyz.every((check) => check.passes())
     const deps = {
       cache: heart.cache,
       refresher: heart.refresher,
       changes: heart.feed,
-      health: this.#health(),
+      health,
       metrics: heart.metrics,
       audit: this.#audit,
       log,
