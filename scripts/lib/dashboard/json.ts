@@ -1,10 +1,11 @@
+import { files } from './file-rows.ts'
 import { health, process } from './health-rows.ts'
 import { type Panel, variables } from './panel.ts'
 import { providers, secrets } from './secret-rows.ts'
 import { api, proxy } from './traffic-rows.ts'
 
 /** In the order in which somebody looks who was called: is it well, what is old, whose fault, who feels it. */
-const rows = [health, secrets, providers, api, proxy, process]
+const rows = [health, secrets, providers, api, proxy, files, process]
 
 /** The grid of Grafana is 24 wide; a panel takes a third of it. */
 const width = 8
