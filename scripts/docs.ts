@@ -1,5 +1,6 @@
 /**
- * Writes docs/configuration.md and docs/sidekeep.schema.json from the one schema of the configuration.
+ * Writes docs/configuration.md and docs/sidekeep.schema.json from the one schema of the configuration, and what
+ * manifests/monitoring has beside the rules.
  * With --check it writes nothing and exits with 1 where they are not current.
  */
 import { readFile, writeFile } from 'node:fs/promises'
@@ -11,7 +12,9 @@ import {
   typeMark,
 } from '../src/config/json-schema.ts'
 import { introduction } from './lib/configuration-introduction.ts'
+import { dashboardText } from './lib/dashboard/json.ts'
 import { fixedBoundsText } from './lib/fixed-bounds.ts'
+import { prometheusRuleText } from './lib/prometheus-rule.ts'
 
 const root = new URL('../', import.meta.url)
 
@@ -20,6 +23,8 @@ export function renderDocs(): Map<string, string> {
   return new Map([
     ['docs/configuration.md', `${introduction}\n${reference()}\n${fixedBoundsText()}`],
     ['docs/sidekeep.schema.json', configJsonSchemaText()],
+    ['manifests/monitoring/prometheus-rule.yaml', prometheusRuleText()],
+    ['manifests/monitoring/dashboard.json', dashboardText()],
   ])
 }
 

@@ -114,12 +114,14 @@ export class Sidecar {
       demandTimeout: () => this.#apiConfig.demandTimeout,
       onCurrent: () => this.#checkReady(),
     })
+    const health = this.#health()
+    heart.metrics.isReady = () => health.readyz.every((check) => check.passes())
     const deps = {
       cache: heart.cache,
       refresher: heart.refresher,
       changes: heart.feed,
       quit: () => this.#quit.resolve(),
-      health: this.#health(),
+      health,
       metrics: heart.metrics,
       audit: this.#audit,
       log,

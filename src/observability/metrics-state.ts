@@ -91,4 +91,8 @@ export interface MetricsState {
   readonly reloads: CounterCells<ReloadOutcome>
   /** When a configuration was last found to be right and in force, in milliseconds since the epoch. */
   readonly lastReloadSuccess: number
+  /** Whether the last change of the configuration is not in force. */
+  readonly reloadFailing: boolean
+  /** What `/readyz` says now. */
+  isReady(): boolean
 }

@@ -66,6 +66,9 @@ export class Metrics
   files: FileCells | undefined
   readonly reloads = new CounterCells<ReloadOutcome>(reloadOutcomes)
   lastReloadSuccess: number
+  reloadFailing = false
+  /** What `/readyz` says; asked at each scrape. Set by who has the probes. */
+  isReady = (): boolean => false
   /** Providers that the configuration named once and does not any more. */
   readonly #gone = new Set<string>()
   #text: Promise<PrometheusText> | undefined
@@ -107,7 +110,8 @@ export class Metrics
   /** A change of the configuration ended, at a time in milliseconds since the epoch. */
   reloaded(outcome: ReloadOutcome, at: number): void {
     this.reloads.increase(outcome)
-    if (outcome === 'applied' || outcome === 'unchanged') this.lastReloadSuccess = at
+    this.reloadFailing = outcome === 'invalid' || outcome === 'failed'
+    if (!this.reloadFailing) this.lastReloadSuccess = at
   }
 
   /**

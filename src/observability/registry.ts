@@ -48,6 +48,7 @@ export class PrometheusText {
     for (const name of misnamed) this.#registry.removeSingleMetric(name)
     const registers = [this.#registry]
     buildInfo(registers, metrics)
+    readiness(registers, metrics)
     this.#declared = new DeclaredSecrets(metrics.cache)
     secrets(registers, metrics, this.#declared)
     providers(registers, metrics)
@@ -88,6 +89,17 @@ function buildInfo(registers: Registry[], metrics: MetricsState): void {
     labelNames: ['version', 'node'],
     registers,
   }).set({ version: metrics.version, node: process.versions.node }, 1)
+}
+
+function readiness(registers: Registry[], metrics: MetricsState): void {
+  new Gauge({
+    name: 'sidekeep_ready',
+    help: '1 while /readyz says yes, else 0.',
+    registers,
+    collect() {
+      this.set(metrics.isReady() ? 1 : 0)
+    },
+  })
 }
 
 /**
@@ -287,6 +299,14 @@ function reloads(registers: Registry[], metrics: MetricsState): void {
     registers,
     collect() {
       this.set(metrics.lastReloadSuccess / 1_000)
+    },
+  })
+  new Gauge({
+    name: 'sidekeep_config_reload_failing',
+    help: '1 while the last change of the configuration is not in force: it was wrong, or could not be applied.',
+    registers,
+    collect() {
+      this.set(metrics.reloadFailing ? 1 : 0)
     },
   })
 }

@@ -4,6 +4,7 @@ import t from 'tap'
 import { startBackend } from '../support/backend.ts'
 import { canaryGuard } from '../support/canary.ts'
 import { eventually } from '../support/e2e-eventually.ts'
+import { metric } from '../support/e2e-metrics.ts'
 import { takenPort } from '../support/e2e-taken-port.ts'
 import { run } from '../support/process-child.ts'
 import {
@@ -35,11 +36,14 @@ t.test(
     t.match(secret?.json(), { status: 503, code: 'SIDEKEEP_SECRET_NOT_LOADED' })
     t.match(secret?.headers['retry-after'], /^[1-9]\d*$/)
     t.match(secret?.headers['content-type'], 'application/problem+json')
+    const isReady = async () => metric((await sidecar.ask('/metrics')).text, 'sidekeep_ready')
+    t.equal(await isReady(), 0, 'and the metrics say so')
     t.match(await sidecar.listed('db-password'), { state: 'not-loaded', version: null, required: true })
 
     await backend.start()
     await sidecar.says('ready: all required secrets are held')
     t.equal((await sidecar.ask('/readyz')).status, 200)
+    t.equal(await isReady(), 1)
     t.equal((await sidecar.ask('/startupz')).status, 200)
     t.equal((await sidecar.ask('/v1/secrets/db-password')).json().value, 'CANARY-db-password')
   },

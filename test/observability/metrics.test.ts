@@ -22,6 +22,7 @@ t.test('the metrics that dashboards and alerts rely on are there from the first 
   t.equal(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
   for (const name of [
     'sidekeep_build_info',
+    'sidekeep_ready',
     'sidekeep_secret_last_success_timestamp_seconds',
     'sidekeep_secret_expiry_timestamp_seconds',
     'sidekeep_secret_state',
@@ -45,6 +46,7 @@ t.test('the metrics that dashboards and alerts rely on are there from the first 
     'sidekeep_log_redactions_total',
     'sidekeep_config_reload_total',
     'sidekeep_config_last_reload_success_timestamp_seconds',
+    'sidekeep_config_reload_failing',
     'process_cpu_seconds_total',
     'process_resident_memory_bytes',
     'nodejs_eventloop_lag_seconds',

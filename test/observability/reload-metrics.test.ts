@@ -32,6 +32,21 @@ t.test('changes of the configuration are counted by how they ended', async (t) =
   for (const outcome of ['applied', 'unchanged', 'invalid', 'failed']) t.equal(await count(outcome), 1)
 })
 
+t.test('a change that is not in force is shown until one is that follows', async (t) => {
+  const metrics = metricsOf()
+  const failing = async () => metric(await scrape(metrics), 'sidekeep_config_reload_failing')
+  t.equal(await failing(), 0)
+  for (const [outcome, expected] of [
+    ['invalid', 1],
+    ['unchanged', 0],
+    ['failed', 1],
+    ['applied', 0],
+  ] as const) {
+    metrics.reloaded(outcome, 2_000_000)
+    t.equal(await failing(), expected, outcome)
+  }
+})
+
 t.test('a provider that is removed is shown no longer, even if a call to it ends later', async (t) => {
   const metrics = metricsOf('a', 'b')
   metrics.called(called('a'))
