@@ -70,6 +70,7 @@ t.test('schema prints a JSON Schema that describes the configuration', async (t)
   const options = [
     'api',
     'audit',
+    'files',
     'ops',
     'providers',
     'secrets',

@@ -42,6 +42,7 @@ t.test('the defaults are those of the design', async (t) => {
     reload: { watch: true, poll: 5000 },
     shutdown: { timeout: 25_000, notice: 2_000, linger: 0 },
     log: { level: 'info', format: 'auto' },
+    files: [],
   })
 })
 

@@ -31,6 +31,7 @@ const sections: Readonly<Record<string, 'judged' | 'says nothing itself'>> = {
   proxy: 'judged',
   audit: 'judged',
   log: 'judged',
+  files: 'judged',
   providers: 'says nothing itself',
   secrets: 'says nothing itself',
   cache: 'says nothing itself',

@@ -86,4 +86,6 @@ const furtherOutputs = {
   },
   // Among the lines of the log, so that the matcher of the log sees them too.
   audit: { stdout: true },
+  // Where nothing can be written: what is said of that is what is looked at.
+  files: [{ path: '/proc/sidekeep/secrets.json', secrets: [held], format: 'json', required: false }],
 }

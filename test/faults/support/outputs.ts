@@ -52,7 +52,7 @@ export async function judgeOutputs(t: Test, row: Row, mode: Mode): Promise<void>
   })
 }
 
-const actions = ['explain', 'list', 'read', 'refresh', 'rejected', 'watch']
+const actions = ['explain', 'file', 'list', 'quit', 'read', 'refresh', 'rejected', 'watch']
 
 function actionsOf(lines: readonly string[]): string[] {
   return [...new Set(lines.map((line) => String((JSON.parse(line) as { action: unknown }).action)))].sort()

@@ -76,6 +76,11 @@ export const invocations: Readonly<Record<string, Invocations>> = {
     { args: ['probe', 'livez', '--api', api], code: 0 },
     { args: ['probe', '--api', api], code: 1 },
   ],
+  quit: ({ api, weakFile }) => [
+    helped('quit'),
+    { args: ['quit', '--api', api, '--token-file', weakFile], code: 77 },
+    { args: ['quit', '--api', 'http://127.0.0.1:1'], code: 69 },
+  ],
   demo: () => [helped('demo'), { args: ['demo', '--port', 'x'], code: 78 }],
   token: ({ newFile, weakFile }) => [
     helped('token'),
