@@ -1,9 +1,7 @@
+import { defaultKey, dotenvKey } from '../../config/file-keys.ts'
 import { type FileSecret, FormatError } from '../content.ts'
 import { type ByteWriter, written } from './byte-writer.ts'
 import { entriesOf, type Keys, quoted, textBytes } from './entries.ts'
-
-/** What POSIX calls a name (Base Definitions, section 3.216), and no shell assigns to anything else. */
-export const dotenvKey = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /**
  * Lines of `KEY='value'`. Right for the shell (POSIX, Shell Command Language, section 2.2) whatever the value is; other
@@ -22,7 +20,7 @@ export const dotenvKey = /^[A-Za-z_][A-Za-z0-9_]*$/
  */
 export function renderDotenv(secrets: readonly FileSecret[], keys: Keys): Buffer {
   return written((out) => {
-    for (const { key, secret } of entriesOf(secrets, keys, defaultKey)) {
+    for (const { key, secret } of entriesOf(secrets, keys, (name) => defaultKey('dotenv', name))) {
       if (!dotenvKey.test(key))
         throw new FormatError(
           `${quoted(secret.name)} would be written as ${quoted(key)}, which is no name of a variable`,
@@ -39,12 +37,6 @@ export function renderDotenv(secrets: readonly FileSecret[], keys: Keys): Buffer
       out.text('\n')
     }
   })
-}
-
-/** `db/password` is `DB_PASSWORD`, `2fa` is `_2FA`. Letters of ASCII alone: what others become depends on their language. */
-function defaultKey(name: string): string {
-  const key = name.replace(/[a-z]/g, (letter) => letter.toUpperCase()).replace(/[^A-Z0-9_]/gu, '_')
-  return /^\d/.test(key) ? `_${key}` : key
 }
 
 const [singleQuote, backslash] = [0x27, 0x5c]
