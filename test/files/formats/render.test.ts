@@ -115,12 +115,19 @@ t.test('a shell reads any dotenv value exactly; Node does where the doc comment 
   }
 })
 
+t.test('a value stands in quotes only where some reader might take it for something else', async (t) => {
+  t.equal(
+    textOf('dotenv', { a: 'Az09_./:@%+,=-', b: 'a b', c: '~', d: "it's $" }),
+    `A=Az09_./:@%+,=-\nB='a b'\nC='~'\nD="it's \\$"\n`,
+  )
+})
+
 t.test('names of variables: made of names, by keys, or refused', async (t) => {
   t.equal(
     textOf('dotenv', { 'db/pass-word': 'x', '2fa': '', é: "it's" }),
-    `_2FA=''\nDB_PASS_WORD='x'\n_="it's"\n`,
+    `_2FA=''\nDB_PASS_WORD=x\n_="it's"\n`,
   )
-  t.equal(textOf('dotenv', { 'db/password': 'x' }, { 'db/password': 'pg' }), "pg='x'\n")
+  t.equal(textOf('dotenv', { 'db/password': 'x' }, { 'db/password': 'pg' }), 'pg=x\n')
   t.match(
     refusal({ format: 'dotenv' }, { 'a/b': '', 'a-b': '' }).message,
     /"a-b" and "a\/b" would both be.*"A_B"/,
