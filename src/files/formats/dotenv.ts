@@ -13,7 +13,7 @@ import { entriesOf, type Keys, quoted, textBytes } from './entries.ts'
  * (test/files/formats/readers holds Node and python-dotenv to exactly this):
  *
  * - A carriage return: python-dotenv and npm's dotenv read a line feed, Node drops it.
- * - `'` together with `"`: Node ends the value at the `"`, npm's dotenv keeps the `\`.
+ * - `'` together with `"`: Node ends the value at the `"` and may take the rest for other entries, npm's dotenv keeps the `\`.
  * - `'` together with `$` or backtick: python-dotenv, Node and npm's dotenv keep the `\`.
  * - `'` together with `\`: Node and npm's dotenv keep both `\`, and take what looks like `\n` for a line feed.
  * - `\\` without `'`: python-dotenv reads one `\`.

@@ -109,10 +109,10 @@ t.test('a shell reads any dotenv value exactly; Node does where the doc comment 
     .toString()
     .split('\0')
   t.strictSame(read.slice(0, -1), samples)
-  const node = parseEnv(file.toString())
-  for (const [index, value] of samples.entries()) {
-    if (!/\r/.test(value) && !/'/.test(value)) t.equal(node[`V${index}`], value)
-  }
+  // One that Node misreads can take entries beside it along.
+  const fit = samples.filter((value) => !/\r/.test(value) && !(/'/.test(value) && /["$`\\]/.test(value)))
+  const written = textOf('dotenv', Object.fromEntries(fit.map((value, index) => [`v${index}`, value])))
+  t.strictSame({ ...parseEnv(written) }, Object.fromEntries(fit.map((value, index) => [`V${index}`, value])))
 })
 
 t.test('a value stands in quotes only where some reader might take it for something else', async (t) => {

@@ -85,6 +85,10 @@ writeFileSync(join(folder, 'dotenv'), render('dotenv', variables))
 const alone = (value: string): Buffer => render('dotenv', new Map([['A', value], ...neighbours]))
 for (const [name, value] of variables) writeFileSync(join(folder, `${name}.env`), alone(value))
 
+/** What python-dotenv reads right, all in one file: it leaves its neighbours alone. */
+const fitForPython = new Map([...variables].filter(([, value]) => !isMisreadByPython(value)))
+writeFileSync(join(folder, 'fit.env'), render('dotenv', fitForPython))
+
 const output = (command: string, ...rest: string[]): string =>
   execFileSync(command, rest, { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] })
 
@@ -127,6 +131,7 @@ function readByPython(): void {
   compare('json of Python', all, entriesOf(read.json))
   compare('map by json of Python', all, entriesOf(read.map))
   compare('PyYAML', all, entriesOf(read.yaml))
+  compare('python-dotenv', fitForPython, entriesOf(read.dotenv.fit?.plain ?? {}))
   for (const [name, value] of variables) {
     const { plain, interpolated } = read.dotenv[name] ?? { plain: {}, interpolated: {} }
     compareOne('python-dotenv', value, plain.A, isMisreadByPython(value))
@@ -139,15 +144,29 @@ function readByPython(): void {
   }
 }
 
+const parseNode = (file: Buffer): Record<string, unknown> => ({ ...parseEnv(file.toString()) })
+
 function readByNode(): void {
-  compare('yaml of npm', all, new Map(Object.entries(parse(render('yaml', all).toString()))))
+  compare('yaml of npm', all, entriesOf(parse(render('yaml', all).toString())))
+  // All in one file: what is read right leaves its neighbours alone.
+  const fit = new Map([...variables].filter(([, value]) => !isMisreadByNode(value)))
+  compare('Node', fit, entriesOf(parseNode(render('dotenv', fit))))
   for (const value of variables.values())
-    compareOne('Node', value, parseEnv(alone(value).toString()).A, isMisreadByNode(value))
+    compareOne('Node', value, parseNode(alone(value)).A, isMisreadByNode(value))
 }
 
-readByJava()
-for (const shell of ['dash', 'bash']) readByShell(shell)
-readByPython()
-readByNode()
+/** A reader that ends with an error has read nothing of what there is. */
+function have(reader: string, read: () => void): void {
+  try {
+    read()
+  } catch (error) {
+    hold(false, `${reader} did not run to its end: ${error instanceof Error ? error.message : 'unknown'}`)
+  }
+}
+
+have('Java', readByJava)
+for (const shell of ['dash', 'bash']) have(shell, () => readByShell(shell))
+have('Python', readByPython)
+have('Node', readByNode)
 console.log(`${passed} passed, ${failed} failed`)
 process.exitCode = failed === 0 ? 0 : 1
