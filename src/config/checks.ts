@@ -4,6 +4,7 @@ import { awsProblems } from './checks/aws.ts'
 import { callerFindings } from './checks/callers.ts'
 import { doorFindings } from './checks/doors.ts'
 import { execProblems } from './checks/exec.ts'
+import { filesFindings } from './checks/files.ts'
 import type { Findings } from './checks/finding.ts'
 import { kubernetesProblems } from './checks/kubernetes.ts'
 import { auditProblems, shutdownProblems } from './checks/process.ts'
@@ -23,6 +24,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
   const ofDoors = doors.map((door) => doorFindings(door, raw))
   const ofCallers = callerFindings(config, doors, raw)
   const ofProxy = proxyFindings(config, raw)
+  const ofFiles = filesFindings(config, raw)
   const ofTokens = await checkTokens(doors, raw)
   return {
     problems: [
@@ -40,6 +42,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...kubernetesProblems(config, raw),
       ...templateProblems(config, raw),
       ...ofProxy.problems,
+      ...ofFiles.problems,
     ],
     warnings: [
       ...ofDoors.flatMap(({ warnings }) => warnings),
@@ -49,6 +52,7 @@ export async function check(config: Config, raw: Raw): Promise<Findings> {
       ...ofTokens.warnings,
       ...providerWarnings(config),
       ...ofProxy.warnings,
+      ...ofFiles.warnings,
     ],
   }
 }

@@ -90,6 +90,7 @@ export function isSensitive(path: Path): boolean {
     (path[0] === 'secrets' && path.length === 2) ||
     // And a template may have a password in it.
     (path[0] === 'secrets' && path.length === 3 && last === 'template') ||
+    (path[0] === 'files' && isOfFile(path)) ||
     (path[0] === 'api' && isOfToken(path)) ||
     // In place of its path, somebody may have written the private key itself.
     (path.at(-2) === 'tls' && last === 'key') ||
@@ -103,6 +104,16 @@ function isPlainOfProvider(path: Path): boolean {
   return path.length === 3 && plainProviderOptions.has(path[2] ?? '')
 }
 
+/**
+ * Of a file the text of its template, and whom it is told to: URLs carry tokens in their path or query, programs get them as
+ * arguments. What stands in place of one of these may be that itself.
+ */
+function isOfFile([, , option, , way, of, ...rest]: Path): boolean {
+  if (option === 'template') return true
+  if (option !== 'notify' || (way !== undefined && plainNotifyOptions.has(way))) return false
+  return !(way === 'http' && of === 'method' && rest.length === 0)
+}
+
 /** The address of a Redis, which is commonly written with its password, or what stands in place of it. */
 function isOfStore([, section, option, ...rest]: Path): boolean {
   return section === 'store' && rest.length === 0 && (option === undefined || storeOptions.has(option))
@@ -113,6 +124,8 @@ function isOfToken(path: Path): boolean {
   const [name, option] = path.slice(path.indexOf('callers')).slice(1)
   return path.includes('callers') && (name === undefined || option === undefined || option === 'tokens')
 }
+
+const plainNotifyOptions: ReadonlySet<string | number> = new Set(['signal', 'pidFile', 'timeout'])
 
 const storeOptions: ReadonlySet<string | number> = new Set(['url', 'password'])
 

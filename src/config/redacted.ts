@@ -43,6 +43,7 @@ function plain(value: unknown, path: Path, templates: ReadonlyMap<string, string
   // What stands between the names may be a password that somebody knew by heart.
   if (isTemplate(path)) return '[redacted]'
   if (isUrl(path)) return withoutQuery(template ?? String(value))
+  if (isNotifyUrl(path)) return originOf(template ?? String(value))
   if (template !== undefined) return isSensitive(path) ? '[redacted]' : template
   if (Array.isArray(value)) return value.map((item, index) => plain(item, [...path, index], templates))
   if (typeof value === 'object' && value !== null) {
@@ -54,7 +55,7 @@ function plain(value: unknown, path: Path, templates: ReadonlyMap<string, string
 }
 
 function isTemplate(path: Path): boolean {
-  return path[0] === 'secrets' && path.length === 3 && path[2] === 'template'
+  return (path[0] === 'secrets' || path[0] === 'files') && path.length === 3 && path[2] === 'template'
 }
 
 function isUrl(path: Path): boolean {
@@ -65,4 +66,16 @@ function isUrl(path: Path): boolean {
 function withoutQuery(url: string): string {
   const query = url.indexOf('?')
   return query < 0 ? url : `${url.slice(0, query)}?[redacted]`
+}
+
+/** `files[0].notify[0].http.url` */
+function isNotifyUrl(path: Path): boolean {
+  return path[0] === 'files' && path.length === 6 && path[4] === 'http' && path[5] === 'url'
+}
+
+/** Who may be told by a URL alone has the credential in its path. */
+function originOf(url: string): string {
+  const origin = /^https?:\/\/[^/?#]*/i.exec(url)?.[0]
+  if (origin === undefined) return '[redacted]'
+  return origin.length === url.length ? origin : `${origin}/[redacted]`
 }

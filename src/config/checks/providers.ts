@@ -1,7 +1,6 @@
 /** What is allowed of a provider and probably not meant. */
-import { isLoopbackAddress } from '../listen.ts'
 import { formatPath } from '../problems.ts'
-import { keyPlaceholder } from '../schema/url.ts'
+import { isPlainRemote } from '../schema/url.ts'
 import type { Config, ProviderConfig } from '../schema.ts'
 import { StringSource } from '../source.ts'
 
@@ -63,10 +62,4 @@ function* sourcesIn(value: unknown, path: readonly string[]): Generator<[string[
   else if (typeof value === 'object' && value !== null) {
     for (const [name, part] of Object.entries(value)) yield* sourcesIn(part, [...path, name])
   }
-}
-
-function isPlainRemote(url: string): boolean {
-  const { hostname, protocol } = new URL(url.replace(keyPlaceholder, 'key'))
-  const host = hostname.replace(/^\[(.*)\]$/, '$1')
-  return protocol === 'http:' && host !== 'localhost' && !isLoopbackAddress(host)
 }

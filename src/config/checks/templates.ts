@@ -1,14 +1,13 @@
 /** What composed secrets are composed of. */
-import { globOf } from '../../secrets/glob.ts'
 import { isPattern } from '../../secrets/rules.ts'
-import { parseTemplate, TemplateError } from '../../secrets/template/parse.ts'
+import { TemplateError } from '../../secrets/template/parse.ts'
 import type { Template } from '../../secrets/template/template.ts'
 import { atKey } from '../issues.ts'
-import { nearMiss } from '../near-miss.ts'
-import { type Path, type Problem, quote } from '../problems.ts'
-import { pathKey, type Raw } from '../raw.ts'
+import { type Path, quote } from '../problems.ts'
+import type { Raw } from '../raw.ts'
 import type { Config, SecretConfig } from '../schema.ts'
 import { type Crossing, isWritten } from './finding.ts'
+import { atName, grammarProblem, ownRuleProblems, parsedOf } from './named-secrets.ts'
 
 /** A composed secret may be part of another one, up to this many times in a row. */
 const deepest = 10
@@ -23,7 +22,7 @@ export function templateProblems(config: Config, raw: Raw): Crossing[] {
     if (template === undefined) continue
     problems.push(...optionProblems(name, raw))
     const parsed = parsedOf(template)
-    if (parsed instanceof TemplateError) problems.push(grammarProblem(name, parsed, raw))
+    if (parsed instanceof TemplateError) problems.push(grammarProblem(pathOf(name), parsed, raw))
     else {
       templates.set(name, parsed)
       problems.push(...nameProblems(name, parsed, config, raw))
@@ -34,15 +33,6 @@ export function templateProblems(config: Config, raw: Raw): Crossing[] {
     problems.push(...(circles.length > 0 ? circles : sharedKeyProblems(name, templates, config, raw)))
   }
   return problems
-}
-
-function parsedOf(text: string): Template | TemplateError {
-  try {
-    return parseTemplate(text)
-  } catch (error) {
-    if (error instanceof TemplateError) return error
-    throw error
-  }
 }
 
 const pathOf = (name: string): Path => ['secrets', name, 'template']
@@ -62,31 +52,10 @@ function optionProblems(name: string, raw: Raw): Crossing[] {
     })
 }
 
-function grammarProblem(name: string, error: TemplateError, raw: Raw): Crossing {
-  const { position, expected, got, choices } = error
-  return at(name, `at character ${position}, ${expected}`, raw, got, choices)
-}
-
 function nameProblems(name: string, { names }: Template, config: Config, raw: Raw): Crossing[] {
   if (names.length === 0)
     return [at(name, 'the name of a secret in {{ }}: a text without one is no secret', raw)]
-  const declared = Object.keys(config.secrets).filter((other) => !isPattern(other))
-  return names.flatMap((part): Crossing[] => {
-    if (Object.hasOwn(config.secrets, part) && !isPattern(part)) return []
-    const isCovered = Object.keys(config.secrets).some((rule) => isPattern(rule) && globOf(rule)(part))
-    const expected = isCovered
-      ? 'names of secrets that have a rule of their own: only a pattern covers this one'
-      : 'names of secrets that have a rule'
-    return [
-      at(
-        name,
-        expected,
-        raw,
-        part,
-        declared.filter((other) => other !== name),
-      ),
-    ]
-  })
+  return names.flatMap((part) => ownRuleProblems(pathOf(name), part, config, raw, name))
 }
 
 /** Told at each of those that are in the circle. */
@@ -144,23 +113,4 @@ function placesOf({ provider, key, fallback }: SecretConfig): string[] {
   return places.map((place) => JSON.stringify([place.provider, place.key]))
 }
 
-function at(
-  name: string,
-  expected: string,
-  raw: Raw,
-  got?: string,
-  choices: readonly string[] = [],
-): Crossing {
-  const path = pathOf(name)
-  // What came from a variable of the environment is not repeated.
-  const shown = raw.templates.has(pathKey(path)) ? undefined : got
-  const suggestion = shown === undefined ? undefined : nearMiss(shown, choices)
-  const problem: Problem = {
-    path,
-    ...raw.locate(path, 'value'),
-    expected,
-    ...(shown === undefined ? {} : { got: quote(shown) }),
-    ...(suggestion === undefined ? {} : { suggestion }),
-  }
-  return { problem, about: [path] }
-}
+const at = (name: string, expected: string, raw: Raw): Crossing => atName(pathOf(name), expected, raw)

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { isLoopbackAddress } from '../listen.ts'
 import { option } from './option.ts'
 
 /** Stands for the key in the URL of a provider that is asked key by key. */
@@ -20,6 +21,13 @@ export function backendUrl() {
     ),
     { type: 'URL', pattern: /^https?:\/\/[^/?#@]+([/?][^#]*)?$/ },
   )
+}
+
+/** Whether what is sent to a valid URL of http or https travels unencrypted to another host. */
+export function isPlainRemote(url: string): boolean {
+  const { hostname, protocol } = new URL(url.replace(keyPlaceholder, 'key'))
+  const host = hostname.replace(/^\[(.*)\]$/, '$1')
+  return protocol === 'http:' && host !== 'localhost' && !isLoopbackAddress(host)
 }
 
 function problemOf(url: string): string | undefined {

@@ -1,9 +1,7 @@
+import { pathFault } from '../../config/file-keys.ts'
 import { type FileSecret, FormatError } from '../content.ts'
 import { checkSize } from './byte-writer.ts'
 import { entriesOf, type Keys, quoted } from './entries.ts'
-
-/** NAME_MAX of Linux (limits.h): bytes of one segment. */
-const longestSegment = 255
 
 /**
  * The exact bytes of each secret by its path below the folder: its name, or what `keys` says; a `/` makes a folder.
@@ -35,18 +33,4 @@ export function renderDirectory(secrets: readonly FileSecret[], keys: Keys): Rea
     }
   }
   return new Map(entries.map(({ key, secret }) => [key, Buffer.from(secret.reveal())]))
-}
-
-/** What is wrong with a path below the folder, if anything is. At the top `..` begins what the writer keeps for itself. */
-export function pathFault(path: string): string | undefined {
-  if (path.includes('\0')) return 'has a NUL'
-  if (path.startsWith('/')) return 'is absolute'
-  if (path.startsWith('..')) return 'begins with ".."'
-  for (const segment of path.split('/')) {
-    if (segment === '') return 'has an empty segment'
-    if (segment === '.' || segment === '..') return 'has a segment "." or ".."'
-    if (Buffer.byteLength(segment) > longestSegment)
-      return `has a segment of more than ${longestSegment} bytes`
-  }
-  return undefined
 }

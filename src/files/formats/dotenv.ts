@@ -1,28 +1,30 @@
+import { defaultKey, dotenvKey } from '../../config/file-keys.ts'
 import { type FileSecret, FormatError } from '../content.ts'
 import { type ByteWriter, written } from './byte-writer.ts'
 import { entriesOf, type Keys, quoted, textBytes } from './entries.ts'
 
-/** What POSIX calls a name (Base Definitions, section 3.216), and no shell assigns to anything else. */
-export const dotenvKey = /^[A-Za-z_][A-Za-z0-9_]*$/
-
 /**
- * Lines of `KEY='value'`. Right for the shell (POSIX, Shell Command Language, section 2.2) whatever the value is; other
- * readers take a part of its language each, so the spelling is the one that most of them share.
+ * Lines of `KEY=value`. Right for the shell (POSIX, Shell Command Language, section 2.2) whatever the value is; other readers
+ * take a part of its language each, so the spelling is the one that most of them share.
  *
- * In single quotes everything stands for itself. A value with `'` stands in double quotes, where `"`, `$`, backtick and `\`
- * have a `\` before them. Found by experiment, what others than dash and bash read differently:
+ * What needs no quotes has none: then `docker run --env-file`, to which quotes are part of the value, reads it too. Else the
+ * value stands in single quotes, in which everything stands for itself; one with `'` in double quotes, where `"`, `$`,
+ * backtick and `\` have a `\` before them. What others than dash and bash read differently, by experiment
+ * (test/files/formats/readers holds Node and python-dotenv to exactly this):
  *
  * - A carriage return: python-dotenv and npm's dotenv read a line feed, Node drops it.
- * - A value with `'` and also one of `"`, `$`, backtick and `\`: Node and npm's dotenv keep the `\` that escapes (and take
- *   `\n` for a line feed); python-dotenv keeps it before `$` and backtick.
- * - python-dotenv alone, without a `'` in the value: `\\` is read as one `\`, `${NAME}` is replaced unless it is told
- *   `interpolate=False`, and a value that ends with a `\` is lost with what follows it.
+ * - `'` together with `"`: Node ends the value at the `"` and may take the rest for other entries, npm's dotenv keeps the `\`.
+ * - `'` together with `$` or backtick: python-dotenv, Node and npm's dotenv keep the `\`.
+ * - `'` together with `\`: Node and npm's dotenv keep both `\`, and take what looks like `\n` for a line feed.
+ * - `\\` without `'`: python-dotenv reads one `\`.
+ * - `${NAME}`: python-dotenv replaces it, unless it is told `interpolate=False`.
+ * - A `\` at the end: python-dotenv loses the value and damages entries beside it.
  *
  * For such values json or map is the format that every reader of these languages reads right.
  */
 export function renderDotenv(secrets: readonly FileSecret[], keys: Keys): Buffer {
   return written((out) => {
-    for (const { key, secret } of entriesOf(secrets, keys, defaultKey)) {
+    for (const { key, secret } of entriesOf(secrets, keys, (name) => defaultKey('dotenv', name))) {
       if (!dotenvKey.test(key))
         throw new FormatError(
           `${quoted(secret.name)} would be written as ${quoted(key)}, which is no name of a variable`,
@@ -41,17 +43,20 @@ export function renderDotenv(secrets: readonly FileSecret[], keys: Keys): Buffer
   })
 }
 
-/** `db/password` is `DB_PASSWORD`, `2fa` is `_2FA`. Letters of ASCII alone: what others become depends on their language. */
-function defaultKey(name: string): string {
-  const key = name.replace(/[a-z]/g, (letter) => letter.toUpperCase()).replace(/[^A-Z0-9_]/gu, '_')
-  return /^\d/.test(key) ? `_${key}` : key
-}
-
 const [singleQuote, backslash] = [0x27, 0x5c]
 /** What means something between double quotes (POSIX, Shell Command Language, section 2.2.3). */
 const special = new Set(Buffer.from('"$`\\', 'latin1'))
 
+/** No reader gives these a meaning, wherever they stand in a value. An empty value is none of them: it looks forgotten. */
+const bare = new Set(
+  Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:@%+,=-', 'latin1'),
+)
+
 function writeValue(out: ByteWriter, value: Buffer): void {
+  if (value.length > 0 && value.every((byte) => bare.has(byte))) {
+    out.bytes(value)
+    return
+  }
   if (!value.includes(singleQuote)) {
     out.byte(singleQuote)
     out.bytes(value)

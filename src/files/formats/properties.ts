@@ -1,3 +1,4 @@
+import { defaultKey } from '../../config/file-keys.ts'
 import type { FileSecret } from '../content.ts'
 import { type ByteWriter, written } from './byte-writer.ts'
 import { codePoints, entriesOf, hex, type Keys, textBytes } from './entries.ts'
@@ -10,7 +11,7 @@ import { codePoints, entriesOf, hex, type Keys, textBytes } from './entries.ts'
  */
 export function renderProperties(secrets: readonly FileSecret[], keys: Keys): Buffer {
   return written((out) => {
-    for (const { key, secret } of entriesOf(secrets, keys, (name) => name.replaceAll('/', '.'))) {
+    for (const { key, secret } of entriesOf(secrets, keys, (name) => defaultKey('properties', name))) {
       writeEscaped(out, Buffer.from(key, 'utf8'), true)
       out.text('=')
       writeEscaped(out, textBytes(secret, 'properties'), false)
