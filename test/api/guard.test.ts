@@ -153,7 +153,7 @@ t.test('every route of api but health has the door before it, and so has what is
     routes.filter(({ skipsDoor }) => skipsDoor).map(({ path }) => path.replace('/{check}', '')),
     ['/livez', '/livez', '/healthz', '/healthz', '/startupz', '/startupz', '/readyz', '/readyz'],
   )
-  t.equal(guarded.length, 9)
+  t.equal(guarded.length, 10)
   for (const route of guarded) {
     const { status, json } = await request(world.port, route.method, pathOf(route))
     t.equal(status, 401, route.path)

@@ -150,8 +150,8 @@ t.test(
     )
     // Each of these is loaded only where a configuration asks for it: to run a program, or to keep identities apart.
     const allowed = [
-      'providers/azure/identity-http.ts imports node:async_hooks',
       'programs/run.ts imports node:child_process',
+      'providers/azure/identity-http.ts imports node:async_hooks',
       'providers/kubernetes/access/program.ts imports node:child_process',
     ]
     t.strictSame(found.map(({ from, specifier }) => `${from} imports ${specifier}`).sort(), allowed)
