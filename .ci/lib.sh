@@ -77,6 +77,21 @@ promtool() {
   echo "$scratch/prometheus/usr/bin/promtool"
 }
 
+# Prints where prometheus is: beside promtool.
+prometheus() {
+  local promtool prometheus
+  promtool=$(promtool) || return 1
+  prometheus=$(dirname "$promtool")/prometheus
+  [ -x "$prometheus" ] ||
+    fail "promtool is at $promtool, and prometheus is not beside it: install the package prometheus."
+  echo "$prometheus"
+}
+
+# Prints a port of loopback that nobody listens on, for what cannot choose one itself.
+free_port() {
+  "$pinned_node" -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'
+}
+
 need_bundle() {
   [ -x "$root/dist/sidekeep.js" ] || fail 'dist/sidekeep.js is missing: run npm run build first.'
 }

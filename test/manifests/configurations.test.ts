@@ -32,6 +32,20 @@ t.test('the files lie on the shared volume, and its group may read them', async 
   }
 })
 
+t.test(
+  'the application behind the proxy is probed through it, at no limit, and ends before it',
+  async (t) => {
+    const text = all.find(({ place }) => place === 'examples/proxy-redis/sidekeep.yaml')?.text ?? ''
+    const { config } = await parseConfig(text, { file: 'sidekeep.yaml', env: {} })
+    const { spec } = only(readManifests('examples/proxy-redis/deployment.yaml'), 'Deployment').spec.template
+    const [application] = spec.containers
+    t.strictSame(application?.readinessProbe?.httpGet, { path: '/healthz', port: 8080 })
+    t.match(config.proxy?.listen, { host: '0.0.0.0', port: 8080 })
+    t.strictSame(config.proxy?.exempt, ['/healthz'])
+    t.ok((application?.lifecycle?.preStop?.sleep.seconds ?? 0) > 0)
+  },
+)
+
 t.test('beside a plain container the sidecar serves on while the application ends', async (t) => {
   const legacy = all.find(({ place }) => place === 'examples/legacy/sidekeep.yaml')?.text ?? ''
   const { config } = await parseConfig(legacy, { file: 'sidekeep.yaml', env: {} })

@@ -7,7 +7,7 @@ import * as z from 'zod'
 export const root = join(import.meta.dirname, '..', '..')
 
 const probe = z.strictObject({
-  httpGet: z.strictObject({ path: z.string(), port: z.string() }).optional(),
+  httpGet: z.strictObject({ path: z.string(), port: z.union([z.string(), z.int()]) }).optional(),
   tcpSocket: z.strictObject({ port: z.string() }).optional(),
   periodSeconds: z.int().optional(),
   timeoutSeconds: z.int().optional(),
@@ -37,7 +37,8 @@ const container = z.strictObject({
   restartPolicy: z.literal('Always').optional(),
   lifecycle: z
     .strictObject({
-      postStart: z.strictObject({ exec: z.strictObject({ command: z.array(z.string()) }) }),
+      postStart: z.strictObject({ exec: z.strictObject({ command: z.array(z.string()) }) }).optional(),
+      preStop: z.strictObject({ sleep: z.strictObject({ seconds: z.int() }) }).optional(),
     })
     .optional(),
   ports: z.array(z.strictObject({ name: z.string(), containerPort: z.int() })).optional(),
@@ -59,13 +60,16 @@ const volume = z.strictObject({
   projected: z
     .strictObject({
       sources: z.array(
-        z.strictObject({
-          serviceAccountToken: z.strictObject({
-            audience: z.string(),
-            expirationSeconds: z.int(),
-            path: z.string(),
+        z.union([
+          z.strictObject({
+            serviceAccountToken: z.strictObject({
+              audience: z.string(),
+              expirationSeconds: z.int(),
+              path: z.string(),
+            }),
           }),
-        }),
+          z.strictObject({ secret: z.strictObject({ name: z.string() }) }),
+        ]),
       ),
     })
     .optional(),
@@ -90,7 +94,10 @@ const metadata = z.strictObject({
   annotations: stringMap.optional(),
 })
 const labelled = z.strictObject({ matchLabels: stringMap })
-const template = z.strictObject({ metadata: z.strictObject({ labels: stringMap }), spec: podSpec })
+const template = z.strictObject({
+  metadata: z.strictObject({ labels: stringMap, annotations: stringMap.optional() }),
+  spec: podSpec,
+})
 
 const object = <A extends string, K extends string, S extends z.ZodRawShape>(
   apiVersion: A,

@@ -53,7 +53,7 @@ for (const [name, { spec, sidecar, native, token }] of Object.entries(subjects))
       t.equal(periodSeconds, 1, 'the application is held back no longer than it has to be')
       t.ok(failureThreshold >= 600, 'a provider that is down for minutes does not get the sidecar killed')
     } else {
-      t.strictSame(sidecar.lifecycle?.postStart.exec.command, [
+      t.strictSame(sidecar.lifecycle?.postStart?.exec.command, [
         '/usr/local/bin/sidekeep',
         'wait',
         '--timeout',
@@ -112,6 +112,19 @@ t.test('the application gets no token, and the files without the right to write'
     { name: 'app', volumeMounts: [{ name: 'sidekeep-shared', mountPath: '/shared', readOnly: true }] },
   ])
   t.ok((files.securityContext?.fsGroup ?? 0) > 0, 'and the group of the volume, to read them')
+})
+
+t.test('the shared volume has one bound, whichever component is named last, and memory for it', async (t) => {
+  const files = readPatch('components/files/files.yaml')
+  for (const { volumes } of [native, legacy, files]) {
+    const shared = volumes?.find(({ name }) => name === 'sidekeep-shared')
+    t.strictSame(shared?.emptyDir, { medium: 'Memory', sizeLimit: '4Mi' })
+  }
+  const page = readFileSync(join(root, 'docs', 'kubernetes.md'), 'utf8')
+  const most = /^\| memory with 1,000 secrets [^|]* limit 64Mi[^|]*\| [0-9]+ MiB, ([0-9]+) MiB \|$/m.exec(
+    page,
+  )?.[1]
+  t.ok(Number(most) + 4 <= 64, 'beside what 1,000 secrets take at the most')
 })
 
 t.test('the pod of the README is that of the example', async (t) => {

@@ -17,7 +17,8 @@ import { documentsOf, type Manifest, only, type PodSpec, parseManifests, read, r
 import { buildable, components } from '../folders.ts'
 import { violations } from '../pod-security.ts'
 import { build, overlay, schemaErrors } from './build.ts'
-import { workload, workloadKinds } from './workloads.ts'
+import { documented } from './documented.ts'
+import { ownPatch, workload, workloadKinds } from './workloads.ts'
 
 const { values } = parseArgs({
   options: { kubectl: { type: 'string' }, validate: { type: 'string' }, scratch: { type: 'string' } },
@@ -31,6 +32,10 @@ const versions = { native: ['1.29', '1.37'], legacy: ['1.25', '1.28', '1.37'] }
 /** Of built documents, by the folder that they come from. */
 const built = new Map<string, string>()
 const checks = new Checks()
+const named = z.array(z.looseObject({ name: z.string() }))
+const podOf = z.looseObject({
+  template: z.looseObject({ spec: z.looseObject({ initContainers: named, containers: named }) }),
+})
 
 await checks.check('every example and the base build', async () => {
   await Promise.all(
@@ -47,11 +52,13 @@ await checks.check(
     assert.equal(components.length, 5)
     await Promise.all(
       sidecars.map(async (sidecar) => {
+        const own = sidecar === 'sidecar' ? 'initContainers' : 'containers'
         const others = components.filter((one) => !sidecars.includes(one.slice('components/'.length)))
         const folder = overlay(scratch, {
           'kustomization.yaml': stringify({
             resources: ['../manifests/base', 'workloads.yaml'],
-            components: [`components/${sidecar}`, ...others].map((path) => `../manifests/${path}`),
+            components: [...others, `components/${sidecar}`].map((path) => `../manifests/${path}`),
+            patches: [ownPatch(own, sidecar === 'sidecar' ? 'migrate' : 'app')],
           }),
           'workloads.yaml': workloadKinds
             .flatMap((kind) => [workload(kind, 'with', { sidekeep: 'true' }), workload(kind, 'without', {})])
@@ -70,8 +77,12 @@ await checks.check(
           )
           .parse(documentsOf(text).filter((document) => Object.hasOwn(Object(document), 'spec')))
         for (const kind of workloadKinds) {
-          const find = (name: string) =>
-            JSON.stringify(documents.find((one) => one.kind === kind && one.metadata.name === name)?.spec)
+          const spec = (name: string) =>
+            documents.find((one) => one.kind === kind && one.metadata.name === name)?.spec
+          const find = (name: string) => JSON.stringify(spec(name))
+          const [first] = podOf.parse(spec('with')).template.spec[own]
+          assert.ok(find('with').includes('"OWN"'), `${kind}: a patch of one's own is lost`)
+          assert.equal(first?.name, 'sidekeep', `${kind}: the sidecar is not the first of its ${own}`)
           assert.ok(find('with').includes('registry.example/sidekeep'), `${kind}: the sidecar is missing`)
           assert.ok(find('with').includes('"readOnly":true'), `${kind}: the files are missing`)
           assert.equal(
@@ -165,6 +176,14 @@ await checks.check(
   },
 )
 
+await checks.check('what docs/kubernetes.md shows builds, and does what it says there', async () => {
+  const { folder, image } = documented(scratch)
+  const [pod] = podsOf(parseManifests(await build(kubectl, folder)))
+  assert.equal(pod?.initContainers?.[0]?.image, image)
+  const token = pod?.volumes?.find(({ name }) => name === 'sidekeep-token')
+  assert.deepEqual(token?.projected?.sources, [{ secret: { name: 'sidekeep-token' } }])
+})
+
 await checks.check('what each example is for is in it', async () => {
   const documents = (place: string) => parseManifests(built.get(place) ?? '')
   const [service] = documents('examples/proxy-redis').filter(
@@ -175,10 +194,16 @@ await checks.check('what each example is for is in it', async () => {
   assert.doesNotMatch(JSON.stringify(documents('examples/vault-kubernetes')), /"audience":"my-secrets/)
   const account = only(documents('examples/aws-irsa'), 'ServiceAccount')
   assert.ok(account.metadata.annotations?.['eks.amazonaws.com/role-arn'])
+  const { metadata } = only(documents('examples/aws-irsa'), 'Deployment').spec.template
+  assert.equal(
+    metadata.annotations?.['eks.amazonaws.com/skip-containers'],
+    'app',
+    'the application has the role',
+  )
   assert.equal(only(documents('examples/job'), 'Job').spec.template.spec.restartPolicy, 'Never')
   const files = only(documents('examples/files'), 'Deployment').spec.template.spec
   assert.equal(files.securityContext?.fsGroup, 2000)
-  assert.equal(files.volumes?.find(({ emptyDir }) => emptyDir)?.emptyDir?.sizeLimit, '8Mi')
+  assert.equal(files.volumes?.find(({ emptyDir }) => emptyDir)?.emptyDir?.sizeLimit, '4Mi')
   assert.equal(files.containers.length, 1)
   const pods = only(documents('examples/deployment'), 'Deployment').spec.template
   const monitor = only(documents('examples/deployment'), 'PodMonitor').spec

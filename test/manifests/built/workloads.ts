@@ -30,3 +30,17 @@ export function workload(
     },
   }
 }
+
+/** A patch to a container of theirs, which keeps the sidecar in front as docs/kubernetes.md says. */
+export function ownPatch(list: 'initContainers' | 'containers', name: string): object {
+  const containers = [{ name: 'sidekeep' }, { name, env: [{ name: 'OWN', value: 'set' }] }]
+  return {
+    target: { kind: workloadKinds.join('|'), labelSelector: 'sidekeep=true' },
+    patch: JSON.stringify({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'any' },
+      spec: { template: { spec: { [list]: containers } } },
+    }),
+  }
+}

@@ -5,17 +5,11 @@
  *
  *     node check.ts http://127.0.0.1:9090
  */
-import * as z from 'zod'
+import { Prometheus, seriesOf } from './prometheus.ts'
 import { alertGroups, dashboardPanels, promisedMetrics } from './sources.ts'
 
-const [prometheus = ''] = process.argv.slice(2)
-const answer = z.object({
-  status: z.string(),
-  error: z.string().optional(),
-  data: z.object({ result: z.array(z.unknown()) }).optional(),
-})
-/** These have no sample under their own name. */
-const histograms = /_duration_seconds$/
+const [url = ''] = process.argv.slice(2)
+const prometheus = new Prometheus(url)
 /** The sidecar that is asked has no fallback, and its files are as they should be. */
 const mayBeEmpty = [
   /^sidekeep_secret_on_fallback$/,
@@ -26,8 +20,7 @@ let passed = 0
 let failed = 0
 
 for (const name of promisedMetrics()) {
-  const series = histograms.test(name) ? `${name}_count` : name
-  await hold(name, series, wantsData(name))
+  await hold(name, seriesOf(name), wantsData(name))
 }
 for (const { alert, expr } of alertGroups.flatMap(({ rules }) => rules)) await hold(alert, expr, false)
 for (const { title, exprs } of dashboardPanels) {
@@ -41,14 +34,10 @@ function wantsData(expr: string): boolean {
 }
 
 async function hold(what: string, expr: string, isWanted: boolean): Promise<void> {
-  const response = await fetch(`${prometheus}/api/v1/query`, {
-    method: 'POST',
-    body: new URLSearchParams({ query: expr }),
-    signal: AbortSignal.timeout(5_000),
-  })
-  const { status, error, data } = answer.parse(await response.json())
-  const problem =
-    status !== 'success' ? error : isWanted && data?.result.length === 0 ? 'it has no data' : undefined
+  const problem = await prometheus.query(expr).then(
+    (found) => (isWanted && found.length === 0 ? 'it has no data' : undefined),
+    (error: Error) => error.message,
+  )
   if (problem === undefined) {
     passed++
     return

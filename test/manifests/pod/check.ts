@@ -3,7 +3,9 @@
  * promises. Prints a line for each check and `N passed, N failed`; exits with 1 where one failed. Whoever calls it
  * removes the pod.
  *
- *     node check.ts --pod NAME --image IMAGE --file POD.YAML
+ *     node check.ts --pod NAME --image IMAGE --file POD.YAML --prometheus URL --targets FILE
+ *
+ * The Prometheus scrapes what the file of targets names.
  */
 import { strict as assert } from 'node:assert'
 import { randomBytes } from 'node:crypto'
@@ -11,6 +13,8 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import * as z from 'zod'
 import { Checks } from '../checks.ts'
+import { type Labels, Prometheus, seriesOf } from '../monitoring/prometheus.ts'
+import { promisedMetrics } from '../monitoring/sources.ts'
 import { isOpen, rotate, statusOf } from './outside.ts'
 import { confinementOf, memoryChargeOf, PodContainer, podAddress, podman } from './podman.ts'
 import { poll } from './poll.ts'
@@ -21,12 +25,24 @@ const burstLine = z.object({ answered: z.int(), failed: z.int() })
 const apiPort = 7575
 /** Seconds. Each is many times what it takes; a machine that does other things as well is slow. */
 const patience = 30
-const burstSeconds = 10
+
+const burstSeconds = 6
+/** What this pod has nothing of: proxy, files, certificates, and a secret with a fallback. */
+const ofOtherPods = /^sidekeep_(proxy|file|tls)_|^sidekeep_secret_on_fallback$/
+const option = { type: 'string' } as const
 
 const { values } = parseArgs({
-  options: { pod: { type: 'string' }, image: { type: 'string' }, file: { type: 'string' } },
+  options: { pod: option, image: option, file: option, prometheus: option, targets: option },
 })
-const { pod, image, file } = z.object({ pod: z.string(), image: z.string(), file: z.string() }).parse(values)
+const { pod, image, file, prometheus, targets } = z
+  .object({
+    pod: z.string(),
+    image: z.string(),
+    file: z.string(),
+    prometheus: z.string(),
+    targets: z.string(),
+  })
+  .parse(values)
 
 const sidecar = new PodContainer(pod, 'sidekeep')
 const application = new PodContainer(pod, 'application')
@@ -34,6 +50,9 @@ const token = `CANARY-${randomBytes(16).toString('hex')}`
 const { paths, port: opsPort } = probesOf(simplest())
 let address = ''
 const checks = new Checks(evidence)
+const scraped = new Prometheus(prometheus)
+/** As the service discovery of a cluster gives them. */
+const labels: Labels = { namespace: 'shop', pod }
 
 await checks.check('the application reads its secret over localhost', async () => {
   writeFileSync(file, renderPod({ name: pod, image, scripts: import.meta.dirname, token }, simplest()), {
@@ -44,6 +63,7 @@ await checks.check('the application reads its secret over localhost', async () =
   await poll('the first value', patience, () => heldValue('CANARY-db-password-1'))
 })
 checks.goOnlyIfPassed()
+writeFileSync(targets, JSON.stringify([{ targets: [`${address}:${opsPort}`], labels }]))
 
 await checks.check(`${paths.join(', ')} and /metrics answer on the pod's address`, async () => {
   for (const path of [...paths, '/metrics']) {
@@ -72,6 +92,23 @@ await checks.check('it runs as 65532 without capabilities, on a read-only root, 
 await checks.check('a rotation arrives', async () => {
   await rotate(address)
   await poll('the second value', patience, () => heldValue('CANARY-db-password-2'))
+})
+
+await checks.check('a real Prometheus scrapes the pod, and answers for every promised metric', async () => {
+  await poll('the rotation in Prometheus', patience, () =>
+    scraped.has('sidekeep_secret_rotations_total{secret="db-password"} >= 1'),
+  )
+  const promised = promisedMetrics().filter((name) => !ofOtherPods.test(name))
+  for (const name of promised) {
+    const samples = await scraped.query(seriesOf(name))
+    assert.ok(samples.length > 0, `${name} has no sample`)
+    for (const sample of samples) assert.partialDeepStrictEqual(sample, labels, name)
+  }
+  return `${promised.length} metrics`
+})
+
+await checks.check('where no alert is about the pod, which is healthy', async () => {
+  assert.deepEqual(await scraped.alertsAbout(labels), [])
 })
 
 await checks.check(
@@ -107,6 +144,9 @@ await checks.check('the killed sidecar comes back, and the application goes on m
   assert.ok(
     since.every(({ value }) => value === 'CANARY-db-password-2'),
     'the application lost its value',
+  )
+  await poll('the restart in Prometheus', patience, () =>
+    scraped.has(`changes(process_start_time_seconds{pod="${pod}"}[5m]) >= 1`),
   )
 })
 
