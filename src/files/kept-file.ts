@@ -75,8 +75,7 @@ export class KeptFile {
   /** Writes nothing more, and tells nobody. */
   async close(next?: KeptFile): Promise<void> {
     this.#isOver = true
-    await this.#starting
-    await this.publisher.close(next?.publisher)
+    await Promise.all([this.#starting, this.publisher.close(next?.publisher)])
     await this.#notifier.close()
   }
 
@@ -90,7 +89,7 @@ export class KeptFile {
     ])
     if (swept.status === 'fulfilled' && swept.value > 0) observer.swept({ path, leftovers: swept.value })
     if (inMemory.status === 'fulfilled' && inMemory.value === false) observer.onDisk({ path })
-    if (!this.#isOver) this.publisher.wake()
+    if (!this.#isOver) this.publisher.start()
   }
 }
 

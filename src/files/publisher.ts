@@ -62,6 +62,7 @@ export class Publisher {
   #turn: NodeJS.Immediate | undefined
   #running: Promise<void> | undefined
   #isDue = false
+  #isStarted = false
   #retry: Timer | undefined
   #isOver = false
 
@@ -96,6 +97,12 @@ export class Publisher {
     return this.#selection.covers(name)
   }
 
+  /** Nothing is published before: something else may be under way at the path still. */
+  start(): void {
+    this.#isStarted = true
+    this.wake()
+  }
+
   /** Something happened to a secret of the file. May be called in the middle of that. */
   changed(name: string): void {
     this.#noticed.add(name)
@@ -104,7 +111,7 @@ export class Publisher {
 
   /** Looks again, at the end of this turn of the event loop. */
   wake(): void {
-    if (this.#isOver) return
+    if (this.#isOver || !this.#isStarted) return
     this.#retry?.cancel()
     this.#retry = undefined
     if (this.#running !== undefined) this.#isDue = true
@@ -196,15 +203,16 @@ export class Publisher {
 
   async #remove(cause: 'gone' | 'expired'): Promise<void> {
     const { config, observer, places } = this.#options
-    if (this.#isRemoved) return
-    let outcome: 'removed' | 'absent'
-    try {
-      outcome = await places.unpublish(config.path, kindOf(config))
-    } catch (error) {
-      return this.#fail(failureOf(config.path, error))
+    if (!this.#isRemoved) {
+      let outcome: 'removed' | 'absent'
+      try {
+        outcome = await places.unpublish(config.path, kindOf(config))
+      } catch (error) {
+        return this.#fail(failureOf(config.path, error))
+      }
+      this.#isRemoved = true
+      if (outcome === 'removed') observer.removed({ path: config.path, cause })
     }
-    this.#isRemoved = true
-    if (outcome === 'removed') observer.removed({ path: config.path, cause })
     if (this.wasCurrent) return this.#succeed(new Map(), 'written')
     // Nothing was there that this run knows of, and so nobody is served: it is waited for still.
     this.#recover()
