@@ -180,3 +180,22 @@ t.test('a secret that arrives while a start cleans up is written after that', as
   t.strictSame(rig.puts, ['one.json written'])
 })
 
+t.test(
+  'a folder that hangs does not keep the files of a changed configuration from being written',
+  async (t) => {
+    const gate = Promise.withResolvers<'removed'>()
+    const rig = await rigOf(t, [one, two], {
+      places: { unpublish: () => gate.promise },
+    })
+    await rig.start()
+    // Not `reload`, which waits for what is under way.
+    const over = rig.reload([three, { ...two, secrets: ['a'] }])
+    await eventually(
+      'the other files',
+      () => rig.puts.includes('three.json written') && rig.puts.length === 4,
+    )
+    t.same(rig.map('two.json'), { a: 'CANARY-a' })
+    gate.resolve('removed')
+    await over
+  },
+)
