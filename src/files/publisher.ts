@@ -8,7 +8,7 @@ import { LastValues } from './last-values.ts'
 import { type Included, look } from './look.ts'
 import type { FileFailure, FilesObserver } from './observer.ts'
 import { kindOf, ownershipOf, type Places, wipe } from './places.ts'
-import { NotRecorded, type Recording } from './recording.ts'
+import { type Given, NotRecorded, type Recording } from './recording.ts'
 import { retryDelay } from './retry-delay.ts'
 import { type Selection, selectionOf } from './selection.ts'
 
@@ -35,8 +35,8 @@ interface Failure {
   readonly error?: unknown
 }
 
-/** By name, the versions that a file has. */
-type Versions = ReadonlyMap<string, string>
+/** By name, what a file has. */
+type Versions = ReadonlyMap<string, Given>
 
 /**
  * Keeps one file as the cache is: one publication at a time, and what changes meanwhile is another one after it. What it
@@ -129,7 +129,10 @@ export class Publisher {
     this.#retry?.cancel()
     await this.#running
     if (next === undefined || next.#lastValues === undefined || next.#isOver) this.#lastValues?.close()
-    else next.#lastValues = this.#lastValues ?? next.#lastValues
+    else if (this.#lastValues !== undefined) {
+      next.#lastValues.close()
+      next.#lastValues = this.#lastValues
+    }
   }
 
   #begin(): void {
@@ -175,7 +178,7 @@ export class Publisher {
 
   async #write(secrets: ReadonlyMap<string, Included>): Promise<void> {
     const { config, observer, places, recording } = this.#options
-    const versions = new Map([...secrets].map(([name, { version }]) => [name, version]))
+    const versions = new Map([...secrets].map(([name, { version, origin }]) => [name, { version, origin }]))
     if (this.isCurrent && isSame(this.#published, versions)) return
     let outcome: 'written' | 'unchanged'
     try {
@@ -288,11 +291,15 @@ function failureOf(path: string, error: unknown): Failure {
 }
 
 function isSame(a: Versions | undefined, b: Versions): boolean {
-  return a !== undefined && a.size === b.size && [...b].every(([name, version]) => a.get(name) === version)
+  return (
+    a !== undefined &&
+    a.size === b.size &&
+    [...b].every(([name, { origin }]) => a.get(name)?.origin === origin)
+  )
 }
 
 /** Names that were added, changed or removed. */
 function differing(before: Versions = new Map(), after: Versions = new Map()): string[] {
   const names = new Set([...before.keys(), ...after.keys()])
-  return [...names].filter((name) => before.get(name) !== after.get(name)).sort()
+  return [...names].filter((name) => before.get(name)?.origin !== after.get(name)?.origin).sort()
 }
