@@ -55,7 +55,8 @@ export class Publisher {
   #state: 'waiting' | 'current' | 'failing' = 'waiting'
   /** Whether it has been current once. */
   wasCurrent = false
-  #waitedFor = ''
+  /** What it waits for, as was told last. */
+  #waitedFor: ReadonlySet<string> = new Set()
   /** Whether this run took away what lay there, and put nothing there since. */
   #isRemoved = false
   #attempts = 0
@@ -227,7 +228,7 @@ export class Publisher {
     const changed = outcome === 'written' ? differing(this.#published, versions) : []
     this.#published = versions
     for (const name of this.#gone) if (versions?.has(name) !== true) this.#gone.delete(name)
-    this.#waitedFor = ''
+    this.#waitedFor = new Set()
     this.#recover()
     this.#state = 'current'
     this.wasCurrent = true
@@ -244,9 +245,12 @@ export class Publisher {
   #wait(secrets: readonly string[]): void {
     const { observer, onState } = this.#options
     this.#state = 'waiting'
-    const waitedFor = secrets.join('\0')
-    if (waitedFor !== this.#waitedFor) observer.waits({ path: this.config.path, secrets })
-    this.#waitedFor = waitedFor
+    // Not each time that one of ten thousand arrives: a few lines are told of all.
+    const told = this.#waitedFor
+    if (secrets.length * 2 <= told.size || secrets.some((name) => !told.has(name))) {
+      observer.waits({ path: this.config.path, secrets })
+      this.#waitedFor = new Set(secrets)
+    }
     onState()
   }
 
