@@ -289,6 +289,8 @@ export class Sidecar {
     }
     prepared.commit()
     for (const app of this.#listeners.ownApps) app.reconfigured()
+    // A file may wait for nothing any more, and no call be due for long.
+    this.#files.called()
     // What was waited for may not be required any more, and what kept the proxy closed may be over.
     this.#checkReady()
     this.#bringUp()

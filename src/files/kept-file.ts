@@ -49,13 +49,15 @@ export class KeptFile {
    * The configuration has another for its path, or none.
    *
    * @param next what is kept there from now on; undefined: what lies there is removed
+   * @param before what is under way there still of those that left earlier
    */
-  async leave(next: KeptFile | undefined): Promise<void> {
+  async leave(next: KeptFile | undefined, before: Promise<void> | undefined): Promise<void> {
     const { observer, places } = this.#options
     const { path } = this.config
     // At once: it may be added again before all of this is over.
-    if (next === undefined) observer.dropped({ path })
+    if (next?.config.path !== path) observer.dropped({ path })
     await this.close(next)
+    await before
     const { untold } = this.#notifier
     // Who takes over is who tells.
     if (next !== undefined && untold.length > 0) next.#notifier.changed(untold)
@@ -75,8 +77,7 @@ export class KeptFile {
   /** Writes nothing more, and tells nobody. */
   async close(next?: KeptFile): Promise<void> {
     this.#isOver = true
-    await this.#starting
-    await this.publisher.close(next?.publisher)
+    await Promise.all([this.#starting, this.publisher.close(next?.publisher)])
     await this.#notifier.close()
   }
 
@@ -90,7 +91,7 @@ export class KeptFile {
     ])
     if (swept.status === 'fulfilled' && swept.value > 0) observer.swept({ path, leftovers: swept.value })
     if (inMemory.status === 'fulfilled' && inMemory.value === false) observer.onDisk({ path })
-    if (!this.#isOver) this.publisher.wake()
+    if (!this.#isOver) this.publisher.start()
   }
 }
 

@@ -7,6 +7,8 @@ const mostGone = 1_000
 
 interface Last {
   readonly version: string
+  /** What the value was copied from. */
+  readonly origin: object
   readonly value: SecretValue
 }
 
@@ -27,16 +29,18 @@ export class LastValues {
   keep(name: string, version: string, secret: FileSecret): void {
     this.#gone.delete(name)
     const former = this.#values.get(name)
-    if (former?.version === version) return
+    if (former?.origin === secret) return
     const value = new SecretValue(Buffer.from(secret.reveal()))
     // Reads what the label had before: it is overwritten only now.
     this.#holder.hold(name, value.reveal())
     former?.value.wipe()
-    this.#values.set(name, { version, value })
+    this.#values.set(name, { version, origin: secret, value })
   }
 
   /** The last value of a secret that is gone; undefined where the file never had one. */
-  recall(name: string): { readonly version: string; readonly secret: FileSecret } | undefined {
+  recall(
+    name: string,
+  ): { readonly version: string; readonly origin: object; readonly secret: FileSecret } | undefined {
     const last = this.#values.get(name)
     if (last === undefined) return undefined
     this.#gone.add(name)
@@ -44,8 +48,8 @@ export class LastValues {
       if (this.#gone.size <= mostGone) break
       this.#forget(oldest)
     }
-    const { value, version } = last
-    return { version, secret: { name, isText: value.isText, reveal: () => value.reveal() } }
+    const { value, version, origin } = last
+    return { version, origin, secret: { name, isText: value.isText, reveal: () => value.reveal() } }
   }
 
   /** Which secrets have a value here. */

@@ -8,6 +8,8 @@ import type { Selection } from './selection.ts'
 export interface Included {
   readonly secret: FileSecret
   readonly version: string
+  /** What it was taken in as: one that was deleted and made again may have the version of another value. */
+  readonly origin: object
 }
 
 /** What a file is to hold, as the cache says at one moment. */
@@ -74,7 +76,7 @@ export function look(
     if (standing.kind === 'held' || (standing.kind === 'expired' && !removeWhen.includes('expired'))) {
       const { secret } = standing
       lastValues?.keep(name, secret.version, secret)
-      return { secret, version: secret.version }
+      return { secret, version: secret.version, origin: secret }
     }
     return standing.kind === 'missing' ? lastValues?.recall(name) : undefined
   }

@@ -24,7 +24,7 @@ export interface FilesObserver extends NotifyObserver {
   added(event: { path: string; notifications: readonly string[] }): void
   /** A file is kept no longer. */
   dropped(event: { path: string }): void
-  /** Nothing is written before these are known: names of secrets, and of patterns. Told when others are waited for. */
+  /** Nothing is written before these are known: names of secrets, and of patterns. Told when others are waited for, or half of them are known. */
   waits(event: { path: string; secrets: readonly string[] }): void
   /** @param event `secrets`: how many are in it */
   written(event: { path: string; secrets: number }): void

@@ -8,7 +8,7 @@ import { LastValues } from './last-values.ts'
 import { type Included, look } from './look.ts'
 import type { FileFailure, FilesObserver } from './observer.ts'
 import { kindOf, ownershipOf, type Places, wipe } from './places.ts'
-import { NotRecorded, type Recording } from './recording.ts'
+import { type Given, NotRecorded, type Recording } from './recording.ts'
 import { retryDelay } from './retry-delay.ts'
 import { type Selection, selectionOf } from './selection.ts'
 
@@ -35,8 +35,8 @@ interface Failure {
   readonly error?: unknown
 }
 
-/** By name, the versions that a file has. */
-type Versions = ReadonlyMap<string, string>
+/** By name, what a file has. */
+type Versions = ReadonlyMap<string, Given>
 
 /**
  * Keeps one file as the cache is: one publication at a time, and what changes meanwhile is another one after it. What it
@@ -55,13 +55,15 @@ export class Publisher {
   #state: 'waiting' | 'current' | 'failing' = 'waiting'
   /** Whether it has been current once. */
   wasCurrent = false
-  #waitedFor = ''
+  /** What it waits for, as was told last. */
+  #waitedFor: ReadonlySet<string> = new Set()
   /** Whether this run took away what lay there, and put nothing there since. */
   #isRemoved = false
   #attempts = 0
   #turn: NodeJS.Immediate | undefined
   #running: Promise<void> | undefined
   #isDue = false
+  #isStarted = false
   #retry: Timer | undefined
   #isOver = false
 
@@ -96,6 +98,12 @@ export class Publisher {
     return this.#selection.covers(name)
   }
 
+  /** Nothing is published before: something else may be under way at the path still. */
+  start(): void {
+    this.#isStarted = true
+    this.wake()
+  }
+
   /** Something happened to a secret of the file. May be called in the middle of that. */
   changed(name: string): void {
     this.#noticed.add(name)
@@ -104,7 +112,7 @@ export class Publisher {
 
   /** Looks again, at the end of this turn of the event loop. */
   wake(): void {
-    if (this.#isOver) return
+    if (this.#isOver || !this.#isStarted) return
     this.#retry?.cancel()
     this.#retry = undefined
     if (this.#running !== undefined) this.#isDue = true
@@ -122,7 +130,10 @@ export class Publisher {
     this.#retry?.cancel()
     await this.#running
     if (next === undefined || next.#lastValues === undefined || next.#isOver) this.#lastValues?.close()
-    else next.#lastValues = this.#lastValues ?? next.#lastValues
+    else if (this.#lastValues !== undefined) {
+      next.#lastValues.close()
+      next.#lastValues = this.#lastValues
+    }
   }
 
   #begin(): void {
@@ -168,7 +179,7 @@ export class Publisher {
 
   async #write(secrets: ReadonlyMap<string, Included>): Promise<void> {
     const { config, observer, places, recording } = this.#options
-    const versions = new Map([...secrets].map(([name, { version }]) => [name, version]))
+    const versions = new Map([...secrets].map(([name, { version, origin }]) => [name, { version, origin }]))
     if (this.isCurrent && isSame(this.#published, versions)) return
     let outcome: 'written' | 'unchanged'
     try {
@@ -196,15 +207,16 @@ export class Publisher {
 
   async #remove(cause: 'gone' | 'expired'): Promise<void> {
     const { config, observer, places } = this.#options
-    if (this.#isRemoved) return
-    let outcome: 'removed' | 'absent'
-    try {
-      outcome = await places.unpublish(config.path, kindOf(config))
-    } catch (error) {
-      return this.#fail(failureOf(config.path, error))
+    if (!this.#isRemoved) {
+      let outcome: 'removed' | 'absent'
+      try {
+        outcome = await places.unpublish(config.path, kindOf(config))
+      } catch (error) {
+        return this.#fail(failureOf(config.path, error))
+      }
+      this.#isRemoved = true
+      if (outcome === 'removed') observer.removed({ path: config.path, cause })
     }
-    this.#isRemoved = true
-    if (outcome === 'removed') observer.removed({ path: config.path, cause })
     if (this.wasCurrent) return this.#succeed(new Map(), 'written')
     // Nothing was there that this run knows of, and so nobody is served: it is waited for still.
     this.#recover()
@@ -216,7 +228,7 @@ export class Publisher {
     const changed = outcome === 'written' ? differing(this.#published, versions) : []
     this.#published = versions
     for (const name of this.#gone) if (versions?.has(name) !== true) this.#gone.delete(name)
-    this.#waitedFor = ''
+    this.#waitedFor = new Set()
     this.#recover()
     this.#state = 'current'
     this.wasCurrent = true
@@ -233,9 +245,12 @@ export class Publisher {
   #wait(secrets: readonly string[]): void {
     const { observer, onState } = this.#options
     this.#state = 'waiting'
-    const waitedFor = secrets.join('\0')
-    if (waitedFor !== this.#waitedFor) observer.waits({ path: this.config.path, secrets })
-    this.#waitedFor = waitedFor
+    // Not each time that one of ten thousand arrives: a few lines are told of all.
+    const told = this.#waitedFor
+    if (secrets.length * 2 <= told.size || secrets.some((name) => !told.has(name))) {
+      observer.waits({ path: this.config.path, secrets })
+      this.#waitedFor = new Set(secrets)
+    }
     onState()
   }
 
@@ -280,11 +295,15 @@ function failureOf(path: string, error: unknown): Failure {
 }
 
 function isSame(a: Versions | undefined, b: Versions): boolean {
-  return a !== undefined && a.size === b.size && [...b].every(([name, version]) => a.get(name) === version)
+  return (
+    a !== undefined &&
+    a.size === b.size &&
+    [...b].every(([name, { origin }]) => a.get(name)?.origin === origin)
+  )
 }
 
 /** Names that were added, changed or removed. */
 function differing(before: Versions = new Map(), after: Versions = new Map()): string[] {
   const names = new Set([...before.keys(), ...after.keys()])
-  return [...names].filter((name) => before.get(name) !== after.get(name)).sort()
+  return [...names].filter((name) => before.get(name)?.origin !== after.get(name)?.origin).sort()
 }

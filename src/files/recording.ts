@@ -23,10 +23,17 @@ export class NotRecorded extends Error {
   }
 }
 
+/** What is given to a file. */
+export interface Given {
+  readonly version: string
+  /** By which the value is told from all others, of the same version too. */
+  readonly origin: object
+}
+
 /** What was recorded of one file: a value that is given again is not recorded again. */
 export class Recording {
   readonly #audit: FileAudit | undefined
-  #recorded: ReadonlyMap<string, string> = new Map()
+  #recorded: ReadonlyMap<string, Given> = new Map()
 
   constructor(audit: FileAudit | undefined) {
     this.#audit = audit
@@ -35,15 +42,15 @@ export class Recording {
   /**
    * Before they are written.
    *
-   * @param versions by name, all of a file
+   * @param given by name, all of a file
    * @throws NotRecorded
    */
-  async record(path: string, versions: ReadonlyMap<string, string>): Promise<void> {
+  async record(path: string, given: ReadonlyMap<string, Given>): Promise<void> {
     const audit = this.#audit
     if (audit?.isOn !== true) return
     const lines: (Promise<void> | undefined)[] = []
-    for (const [name, version] of versions) {
-      if (this.#recorded.get(name) === version) continue
+    for (const [name, { version, origin }] of given) {
+      if (this.#recorded.get(name)?.origin === origin) continue
       const access = { action: 'file', name, caller: undefined, listener: path, status: 200 } as const
       lines.push(audit.record({ ...access, code: undefined, version, state: undefined }))
     }
@@ -51,6 +58,6 @@ export class Recording {
     const settled = await Promise.allSettled(lines)
     const failed = settled.find((line) => line.status === 'rejected')
     if (failed !== undefined) throw new NotRecorded({ cause: failed.reason })
-    this.#recorded = versions
+    this.#recorded = given
   }
 }

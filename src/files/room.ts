@@ -1,3 +1,4 @@
+import { posix } from 'node:path'
 import { isEqual } from '../config/equal.ts'
 import type { FileConfig } from '../config/schema/files.ts'
 import { Discovery } from './discovery.ts'
@@ -20,10 +21,10 @@ export class Files {
   readonly #options: FilesOptions
   readonly #places: Places
   readonly #discovery: Discovery
-  /** By path. */
+  /** By place: one path may be spelled in several ways. */
   #kept = new Map<string, KeptFile>()
-  /** Those that were replaced or removed, until nothing of theirs is under way. */
-  readonly #leaving = new Set<Promise<void>>()
+  /** By place, until nothing is under way there of those that were replaced or removed. */
+  readonly #leaving = new Map<string, Promise<void>>()
   #wereWritten = false
   #isStarted = false
   #isOver = false
@@ -33,7 +34,7 @@ export class Files {
     this.#options = options
     this.#places = options.places ?? places
     this.#discovery = new Discovery(options)
-    for (const config of files) this.#kept.set(config.path, this.#keep(config))
+    for (const config of files) this.#kept.set(placeOf(config), this.#keep(config))
   }
 
   /**
@@ -53,7 +54,7 @@ export class Files {
 
   /** What lies at a path, for the metrics: undefined where nothing is kept. */
   stateOf(path: string): { readonly isCurrent: boolean; readonly secrets: number } | undefined {
-    const publisher = this.#kept.get(path)?.publisher
+    const publisher = this.#kept.get(placeOf({ path }))?.publisher
     return publisher && { isCurrent: publisher.isCurrent, secrets: publisher.size }
   }
 
@@ -86,7 +87,7 @@ export class Files {
     this.#isOver = true
     this.#unwatch()
     this.#discovery.close()
-    await Promise.all([...[...this.#kept.values()].map((kept) => kept.close()), ...this.#leaving])
+    await Promise.all([...[...this.#kept.values()].map((kept) => kept.close()), ...this.#leaving.values()])
   }
 
   #required(): KeptFile[] {
@@ -98,36 +99,33 @@ export class Files {
     void this.wereWritten
     const before = this.#kept
     this.#kept = new Map()
-    const others: KeptFile[] = []
     for (const config of files) {
-      const former = before.get(config.path)
-      if (former !== undefined && isEqual(former.config, config)) {
-        this.#kept.set(config.path, former)
-        continue
-      }
-      const kept = this.#keep(config)
-      this.#kept.set(config.path, kept)
-      others.push(kept)
+      const former = before.get(placeOf(config))
+      const stays = former !== undefined && isEqual(former.config, config)
+      this.#kept.set(placeOf(config), stays ? former : this.#keep(config))
     }
-    const left = [...before.values()]
-      .filter((former) => this.#kept.get(former.config.path) !== former)
-      .map((former) => former.leave(this.#kept.get(former.config.path)))
-    this.#leave(
-      Promise.all([...left, ...this.#leaving]).then(() => {
-        // Only now is nothing of the former ones under way at their places.
-        if (this.#isStarted && !this.#isOver) for (const kept of others) kept.start()
-      }),
-    )
+    for (const place of new Set([...before.keys(), ...this.#kept.keys()])) {
+      const [former, next] = [before.get(place), this.#kept.get(place)]
+      if (former !== next) this.#follow(place, former, next)
+    }
   }
 
-  #leave(work: Promise<void>): void {
-    const left = work.finally(() => {
-      this.#leaving.delete(left)
+  /** Each place by itself: one that hangs keeps no other from being written. */
+  #follow(place: string, former: KeptFile | undefined, next: KeptFile | undefined): void {
+    const leaving = this.#leaving.get(place)
+    const left = Promise.all([former?.leave(next, leaving), leaving]).then(() => {
+      if (this.#leaving.get(place) === left) this.#leaving.delete(place)
+      // Only now is nothing of the former ones under way there.
+      if (this.#isStarted && !this.#isOver) next?.start()
     })
-    this.#leaving.add(left)
+    this.#leaving.set(place, left)
   }
 
   #keep(config: FileConfig): KeptFile {
     return new KeptFile(config, { ...this.#options, places: this.#places, discovery: this.#discovery })
   }
+}
+
+function placeOf({ path }: Pick<FileConfig, 'path'>): string {
+  return posix.normalize(path).replace(/\/+$/, '')
 }

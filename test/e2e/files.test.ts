@@ -210,3 +210,24 @@ t.test('the audit says what was given to a file', async (t) => {
     { action: 'file', name: 'db/user' },
   ])
 })
+
+t.test('a file is written once a change leaves nothing to wait for, though no call is due', async (t) => {
+  const { at, configOf, read } = await world(t)
+  const long = { ...rule, refresh: '30m' }
+  const file = { path: at('map.json'), format: 'map', secrets: ['db/*'] }
+  const secrets = { 'db/user': long, 'db/password': long }
+  const { change, sidecar } = await startReloaded(t, configOf([], { secrets }))
+  const { providers } = configOf([]) as { providers: object }
+  const down = { type: 'http', url: 'http://127.0.0.1:9', token: { env: 'AUTH_TOKEN' }, timeout: '1s' }
+  await change(
+    configOf([file], {
+      providers: { ...providers, down },
+      secrets: { ...secrets, 'db/down': { ...long, provider: 'down' } },
+    }),
+    applied,
+  )
+  await sidecar.says('file waits for secrets')
+  await change(configOf([file], { providers, secrets }), applied)
+  await sidecar.says('file written')
+  t.match(read('map.json'), 'CANARY-user-1')
+})

@@ -162,3 +162,31 @@ t.test('a folder in the place of the file is left alone', async (t) => {
   await rig.advance(minute)
   t.same(rig.map('all.json'), { a: 'CANARY-a' })
 })
+
+t.test('a file that could not be written again is current once its secret is gone again', async (t) => {
+  const values = new Map([['a', 'CANARY-1']])
+  let isFull = false
+  const rig = await roomRig(t, {
+    provider: (clock) => new ListBackend(clock, () => new Map([...values].map(([k, v]) => [k, fetched(v)]))),
+    secrets: { a: { refresh: '10s' } },
+    files: [{ path: 'raw', format: 'raw', secrets: ['a'] }],
+    places: {
+      async publish(...args) {
+        if (isFull) throw new WriteError('full', 'no room is left on the volume', 'Make some.')
+        return await publish(...args)
+      },
+    },
+  })
+  await rig.start()
+  values.delete('a')
+  await rig.advance(minute)
+  t.equal(rig.part.areCurrent, true)
+  isFull = true
+  values.set('a', 'CANARY-2')
+  await rig.advance(minute)
+  t.equal(rig.part.areCurrent, false)
+  values.delete('a')
+  await rig.advance(5 * minute)
+  t.equal(rig.part.areCurrent, true, 'nothing lies there, which is what is wanted')
+  t.equal(rig.logged('file is current again').length, 1)
+})

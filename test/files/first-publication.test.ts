@@ -140,3 +140,23 @@ t.test('a name that only a pattern covers is asked for', async (t) => {
   await rig.advance(60 * second)
   t.equal(rig.read('x'), 'CANARY-x')
 })
+
+t.test('what is waited for is told in a few lines, however many arrive one by one', async (t) => {
+  const names = Array.from({ length: 64 }, (_, index) => `s${index}`)
+  const values = new Set<string>()
+  const rig = await roomRig(t, {
+    provider: (clock) =>
+      new KeyBackend(clock, (key) => (values.has(key) ? fetched(`CANARY-${key}`) : unavailable())),
+    secrets: Object.fromEntries(names.map((name) => [name, {}])),
+    files: [{ path: 'all.json', format: 'map', secrets: names }],
+  })
+  await rig.start()
+  for (const name of names) {
+    values.add(name)
+    await rig.advance(60 * second)
+  }
+  await rig.advance(600 * second)
+  t.equal(Object.keys(rig.map('all.json') as object).length, names.length)
+  const lines = rig.logged('file waits for secrets')
+  t.ok(lines.length >= 2 && lines.length <= 7, `${lines.length} lines`)
+})

@@ -279,3 +279,23 @@ function isFullWhen(isFull: () => boolean) {
     },
   }
 }
+
+t.test('a secret that was deleted and made again with the version of another value is written', async (t) => {
+  const values = new Map([['a', 'CANARY-1']])
+  const rig = await roomRig(t, {
+    provider: (clock) =>
+      new KeyBackend(clock, (key) => {
+        const value = values.get(key)
+        return value === undefined ? missing() : fetched(value, { version: '1' })
+      }),
+    secrets: { a: {} },
+    files: [{ path: 'all.json', format: 'map', secrets: ['a'], removeWhen: [] }],
+  })
+  await rig.start()
+  values.delete('a')
+  await rig.advance(2 * minute)
+  t.same(rig.map('all.json'), { a: 'CANARY-1' })
+  values.set('a', 'CANARY-2')
+  await rig.advance(5 * minute)
+  t.same(rig.map('all.json'), { a: 'CANARY-2' })
+})

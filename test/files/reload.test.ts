@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs'
 import t from 'tap'
 import { WriteError } from '../../src/files/content.ts'
+import { publish } from '../../src/files/writer/publish.ts'
 import { eventually } from '../support/e2e-eventually.ts'
 import { metric } from '../support/e2e-metrics.ts'
 import { fetched, KeyBackend, missing } from '../support/heart-backend.ts'
-import { minute } from '../support/heart-rig.ts'
+import { minute, second } from '../support/heart-rig.ts'
+import { settle } from '../support/virtual-clock.ts'
 import { roomRig } from './support/room-rig.ts'
 
 const one = { path: 'one.json', format: 'map', secrets: ['a'] }
@@ -129,3 +131,71 @@ t.test('what cannot be removed is told, and the change happens all the same', as
   t.same(rig.map('three.json'), { b: 'CANARY-b' })
   t.match(rig.logged('file is not current'), [{ level: 'error', reason: 'denied' }])
 })
+
+t.test('what a changed file writes waits for what the former one has under way', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  let [isHeld, writers] = [false, 0]
+  let value = 'CANARY-1'
+  const rig = await roomRig(t, {
+    provider: (clock) => new KeyBackend(clock, () => fetched(value)),
+    secrets: { a: { refresh: '10s' } },
+    files: [one],
+    places: {
+      async publish(...args) {
+        writers += 1
+        t.equal(writers, 1, 'one at a time')
+        if (isHeld) await gate.promise
+        const outcome = await publish(...args)
+        writers -= 1
+        return outcome
+      },
+    },
+  })
+  await rig.start()
+  isHeld = true
+  value = 'CANARY-2'
+  await rig.clock.advance(10 * second)
+  while (writers === 0) await settle()
+  const changed = rig.reload([{ ...one, mode: '0400' }])
+  value = 'CANARY-3'
+  await rig.clock.advance(10 * second)
+  for (let times = 0; times < 20; times += 1) await settle()
+  isHeld = false
+  gate.resolve()
+  await changed
+  await rig.idle()
+  t.same(rig.map('one.json'), { a: 'CANARY-3' })
+})
+
+t.test('a secret that arrives while a start cleans up is written after that', async (t) => {
+  const gate = Promise.withResolvers<number>()
+  const rig = await rigOf(t, [one], { places: { sweepLeftovers: () => gate.promise } })
+  rig.part.start()
+  rig.heart.refresher.start()
+  await rig.clock.advance(second)
+  for (let times = 0; times < 20; times += 1) await settle()
+  t.strictSame(rig.puts, [])
+  gate.resolve(0)
+  await rig.idle()
+  t.strictSame(rig.puts, ['one.json written'])
+})
+
+t.test(
+  'a folder that hangs does not keep the files of a changed configuration from being written',
+  async (t) => {
+    const gate = Promise.withResolvers<'removed'>()
+    const rig = await rigOf(t, [one, two], {
+      places: { unpublish: () => gate.promise },
+    })
+    await rig.start()
+    // Not `reload`, which waits for what is under way.
+    const over = rig.reload([three, { ...two, secrets: ['a'] }])
+    await eventually(
+      'the other files',
+      () => rig.puts.includes('three.json written') && rig.puts.length === 4,
+    )
+    t.same(rig.map('two.json'), { a: 'CANARY-a' })
+    gate.resolve('removed')
+    await over
+  },
+)
