@@ -111,7 +111,6 @@ export class Sidecar {
       log,
       clock,
       random,
-      demandTimeout: () => this.#apiConfig.demandTimeout,
       onCurrent: () => this.#checkReady(),
     })
     const health = this.#health()

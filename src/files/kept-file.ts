@@ -1,7 +1,6 @@
 import { rmdir } from 'node:fs/promises'
 import type { FileConfig } from '../config/schema/files.ts'
 import { WriteError } from './content.ts'
-import type { Discovery } from './discovery.ts'
 import { Notifier } from './notify/notifier.ts'
 import type { FilesOptions } from './options.ts'
 import { kindOf, type Places } from './places.ts'
@@ -10,7 +9,6 @@ import { Recording } from './recording.ts'
 
 export interface KeptFileOptions extends Omit<FilesOptions, 'places'> {
   readonly places: Places
-  readonly discovery: Discovery
 }
 
 /** One file of the configuration: what is written there, who is told of it, and what is left of former runs. */

@@ -16,12 +16,8 @@ export interface Included {
 export type Look =
   /** By name, in the order of the names. */
   | { readonly kind: 'whole'; readonly secrets: ReadonlyMap<string, Included> }
-  /** Nothing can be said before these are known. `undiscovered`: those of them that somebody has to ask for. */
-  | {
-      readonly kind: 'waiting'
-      readonly secrets: readonly string[]
-      readonly undiscovered: readonly string[]
-    }
+  /** Nothing can be said before these are known. */
+  | { readonly kind: 'waiting'; readonly secrets: readonly string[] }
   /** Secrets that are in the file are not held, and nobody says that they are gone. */
   | { readonly kind: 'incomplete'; readonly secrets: readonly string[] }
   /** A secret without which it is no file is not served any more: nothing is to lie there. */
@@ -50,10 +46,7 @@ export function look(
 ): Look {
   if (before === undefined) {
     const secrets = [...new Set(selection.wanted.flatMap((wanted) => standings.unsettled(wanted)))]
-    if (secrets.length > 0) {
-      const undiscovered = secrets.filter((name) => standings.of(name).kind === 'undiscovered')
-      return { kind: 'waiting', secrets, undiscovered }
-    }
+    if (secrets.length > 0) return { kind: 'waiting', secrets }
   }
   const found = new Map<string, Included>()
   const unknown: string[] = []

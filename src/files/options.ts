@@ -1,6 +1,5 @@
 import type { Clock, Random } from '../secrets/clock.ts'
 import type { Standings } from '../secrets/standings.ts'
-import type { DiscoveryOptions } from './discovery.ts'
 import type { FilesObserver } from './observer.ts'
 import type { Places } from './places.ts'
 import type { FileAudit } from './recording.ts'
@@ -10,7 +9,6 @@ export interface FilesOptions {
   readonly standings: Standings
   /** Told of each secret that changes, in the middle of that. @returns what ends it */
   readonly watchAll: (changed: (name: string) => void) => () => void
-  readonly demand: DiscoveryOptions['demand']
   readonly audit?: FileAudit | undefined
   readonly clock: Clock
   readonly random: Random

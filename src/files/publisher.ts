@@ -2,7 +2,6 @@ import type { FileConfig } from '../config/schema/files.ts'
 import type { Clock, Random, Timer } from '../secrets/clock.ts'
 import type { Standings } from '../secrets/standings.ts'
 import { FormatError, WriteError } from './content.ts'
-import type { Discovery } from './discovery.ts'
 import { renderContent } from './formats/render.ts'
 import { LastValues } from './last-values.ts'
 import { type Included, look } from './look.ts'
@@ -16,7 +15,6 @@ export interface PublisherOptions {
   readonly config: FileConfig
   readonly standings: Standings
   readonly places: Places
-  readonly discovery: Discovery
   readonly recording: Recording
   readonly clock: Clock
   readonly random: Random
@@ -147,14 +145,13 @@ export class Publisher {
   }
 
   async #publish(): Promise<void> {
-    const { standings, discovery, config } = this.#options
+    const { standings, config } = this.#options
     this.#notice()
     const before = this.#published && new Set(this.#published.keys())
     const options = { selection: this.#selection, removeWhen: config.removeWhen, standings }
     const found = look({ ...options, lastValues: this.#lastValues }, before, (name) => this.#gone.has(name))
     switch (found.kind) {
       case 'waiting':
-        for (const name of found.undiscovered) discovery.ask(name, () => this.wake())
         return this.#wait(found.secrets)
       case 'unmade':
         // It is no file yet, or its last values are all that there will be.

@@ -1,7 +1,6 @@
 import { posix } from 'node:path'
 import { isEqual } from '../config/equal.ts'
 import type { FileConfig } from '../config/schema/files.ts'
-import { Discovery } from './discovery.ts'
 import { KeptFile } from './kept-file.ts'
 import type { FilesOptions } from './options.ts'
 import type { Places } from './places.ts'
@@ -20,7 +19,6 @@ const places: Places = { publish, unpublish, sweepLeftovers, isInMemory }
 export class Files {
   readonly #options: FilesOptions
   readonly #places: Places
-  readonly #discovery: Discovery
   /** By place: one path may be spelled in several ways. */
   #kept = new Map<string, KeptFile>()
   /** By place, until nothing is under way there of those that were replaced or removed. */
@@ -33,7 +31,6 @@ export class Files {
   constructor(files: readonly FileConfig[], options: FilesOptions) {
     this.#options = options
     this.#places = options.places ?? places
-    this.#discovery = new Discovery(options)
     for (const config of files) this.#kept.set(placeOf(config), this.#keep(config))
   }
 
@@ -86,7 +83,6 @@ export class Files {
   async close(): Promise<void> {
     this.#isOver = true
     this.#unwatch()
-    this.#discovery.close()
     await Promise.all([...[...this.#kept.values()].map((kept) => kept.close()), ...this.#leaving.values()])
   }
 
@@ -122,7 +118,7 @@ export class Files {
   }
 
   #keep(config: FileConfig): KeptFile {
-    return new KeptFile(config, { ...this.#options, places: this.#places, discovery: this.#discovery })
+    return new KeptFile(config, { ...this.#options, places: this.#places })
   }
 }
 

@@ -41,7 +41,6 @@ interface FilesRoom {
     options: {
       readonly standings: Standings
       readonly watchAll: (changed: (name: string) => void) => () => void
-      readonly demand: (name: string) => Promise<unknown>
       readonly audit: FileAudit
       readonly clock: Clock
       readonly random: Random
@@ -61,8 +60,6 @@ export interface FilesPartOptions {
   readonly log: Logger
   readonly clock: Clock
   readonly random: Random
-  /** How long a secret that only a pattern names may take at first, in milliseconds. */
-  readonly demandTimeout: () => number
   /** Called when a file has become current: what is required may be there. */
   readonly onCurrent: () => void
 }
@@ -127,7 +124,7 @@ export class FilesPart {
   }
 
   async #make(files: readonly FileConfig[]): Promise<KeptFiles> {
-    const { load, heart, sources, audit, log, clock, random, demandTimeout, onCurrent } = this.#options
+    const { load, heart, sources, audit, log, clock, random, onCurrent } = this.#options
     const { Files, fileFailures } = await load()
     heart.metrics.files ??= new FileCells(fileFailures)
     const cells = heart.metrics.files
@@ -138,7 +135,6 @@ export class FilesPart {
     const made = new Files(files, {
       standings,
       watchAll: (changed) => heart.feed.watchAll(changed),
-      demand: (name) => heart.refresher.demand(name, demandTimeout()),
       audit,
       clock,
       random,

@@ -126,21 +126,6 @@ t.test('and for what a list of keys named to be fetched, required or not', async
   t.same(rig.map('all.json'), { 'db/x': 'CANARY-x', 'db/y': 'CANARY-y' })
 })
 
-t.test('a name that only a pattern covers is asked for', async (t) => {
-  let isUp = false
-  const rig = await roomRig(t, {
-    provider: (clock) => new KeyBackend(clock, () => (isUp ? fetched('CANARY-x') : unavailable())),
-    secrets: { 'db/*': { key: '*' } },
-    files: [{ path: 'x', format: 'raw', secrets: ['db/x'] }],
-  })
-  await rig.start()
-  await rig.advance(second)
-  t.strictSame(rig.puts, [])
-  isUp = true
-  await rig.advance(60 * second)
-  t.equal(rig.read('x'), 'CANARY-x')
-})
-
 t.test('what is waited for is told in a few lines, however many arrive one by one', async (t) => {
   const names = Array.from({ length: 64 }, (_, index) => `s${index}`)
   const values = new Set<string>()

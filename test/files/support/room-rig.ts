@@ -93,7 +93,6 @@ export async function roomRig(t: Test, options: RigOptions) {
     log,
     clock,
     random,
-    demandTimeout: () => 1_000,
     onCurrent: () => {
       timesCurrent += 1
     },
