@@ -44,6 +44,7 @@ function plain(value: unknown, path: Path, templates: ReadonlyMap<string, string
   if (isTemplate(path)) return '[redacted]'
   if (isUrl(path)) return withoutQuery(template ?? String(value))
   if (isNotifyUrl(path)) return originOf(template ?? String(value))
+  if (isArgument(path)) return '[redacted]'
   if (template !== undefined) return isSensitive(path) ? '[redacted]' : template
   if (Array.isArray(value)) return value.map((item, index) => plain(item, [...path, index], templates))
   if (typeof value === 'object' && value !== null) {
@@ -71,6 +72,17 @@ function withoutQuery(url: string): string {
 /** `files[0].notify[0].http.url` */
 function isNotifyUrl(path: Path): boolean {
   return path[0] === 'files' && path.length === 6 && path[4] === 'http' && path[5] === 'url'
+}
+
+/**
+ * `files[0].notify[0].exec[1]`, and the same of a provider's `command`: programs are commonly given a token as an argument
+ * (`curl -H`). The program itself is shown, and how many arguments it has.
+ */
+function isArgument(path: Path): boolean {
+  const index = path.at(-1)
+  if (typeof index !== 'number' || index === 0) return false
+  if (path[0] === 'providers') return path.length === 4 && path[2] === 'command'
+  return path[0] === 'files' && path.length === 6 && path[2] === 'notify' && path[4] === 'exec'
 }
 
 /** Who may be told by a URL alone has the credential in its path. */

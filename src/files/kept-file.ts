@@ -40,7 +40,8 @@ export class KeptFile {
 
   /** Cleans up after a run that was killed, and begins to publish. */
   start(): void {
-    this.#starting ??= this.#start()
+    // Another may have taken its place before it was its turn: two must never work at one path.
+    if (!this.#isOver) this.#starting ??= this.#start()
   }
 
   /**

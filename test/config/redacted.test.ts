@@ -80,6 +80,24 @@ secrets: { a: { provider: p, refresh: "\${REFRESH:-10m}" } }
   })
 })
 
+t.test('of a program that is run only its path is shown, and not what it is given', async (t) => {
+  const { redacted } = await parse(
+    `providers: { p: { type: exec, command: [/usr/bin/get, --token, CANARY-token-1, "{key}"] } }
+secrets: { a: { provider: p } }
+files:
+  - path: /shared/a.json
+    secrets: [a]
+    format: json
+    notify: [{ exec: [/usr/bin/curl, -H, "Authorization: Bearer CANARY-token-2"] }]
+`,
+  )
+  t.notMatch(JSON.stringify(redacted), /CANARY/)
+  t.match(redacted, {
+    providers: { p: { command: ['/usr/bin/get', '[redacted]', '[redacted]', '[redacted]'] } },
+    files: [{ notify: [{ exec: ['/usr/bin/curl', '[redacted]', '[redacted]'] }] }],
+  })
+})
+
 t.test('a configuration can be redacted without its file', async (t) => {
   const { config } = await parse(
     'providers: { p: { type: http, url: "https://a.test", token: CANARY-token-1 } }',

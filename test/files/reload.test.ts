@@ -118,6 +118,38 @@ t.test('a value that stays although its secret is gone stays over a change that 
   t.same(rig.map('two.json'), { a: 'CANARY-a', b: 'CANARY-b' })
 })
 
+t.test('one that was replaced before its turn came does not work at the path of its successor', async (t) => {
+  const { promise: written, resolve: write } = Promise.withResolvers<void>()
+  const sweeps: string[] = []
+  let puts = 0
+  const rig = await rigOf(t, [one], {
+    places: {
+      publish: async () => {
+        puts += 1
+        if (puts === 1) await written
+        return 'written'
+      },
+      sweepLeftovers: async (path: string) => {
+        sweeps.push(path)
+        return 0
+      },
+    },
+  })
+  rig.part.start()
+  rig.heart.refresher.start()
+  await rig.clock.advance(0)
+  await eventually('the first is written', () => puts === 1)
+  const changes = [
+    rig.reload([{ ...one, mode: '0400' } as never]),
+    rig.reload([{ ...one, mode: '0404' } as never]),
+  ]
+  await settle()
+  t.equal(sweeps.length, 1)
+  write()
+  await Promise.all(changes)
+  t.equal(sweeps.length, 2, 'by the first and by the last')
+})
+
 t.test('what cannot be removed is told, and the change happens all the same', async (t) => {
   const rig = await rigOf(t, [one], {
     places: {

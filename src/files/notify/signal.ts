@@ -1,4 +1,4 @@
-import { constants, type FileHandle, open } from 'node:fs/promises'
+import { constants, type FileHandle, open, readFile } from 'node:fs/promises'
 import type { NotificationConfig } from '../../config/schema/notify.ts'
 import { NotifyError } from './error.ts'
 import type { Teller } from './teller.ts'
@@ -16,6 +16,7 @@ export function signalTeller(
 ): Teller['tell'] {
   return async () => {
     const pid = pidOf(await read(pidFile), pidFile)
+    await refuseThread(pid, pidFile)
     try {
       kill(pid, name)
     } catch (error) {
@@ -70,6 +71,20 @@ function pidOf(text: string, path: string): number {
     throw new NotifyError('place', message, sharing)
   }
   return pid
+}
+
+/**
+ * To kill(2) the number of a thread stands for its whole process. Where process ids are not shared, the number that the
+ * application has in its container is often that of one of our own threads in ours: the sidecar would reload, or end,
+ * and say that the application was told. Where /proc says nothing (no such process, another system) kill decides.
+ */
+async function refuseThread(pid: number, path: string): Promise<void> {
+  const status = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '')
+  const group = /^Tgid:\s*([0-9]+)$/m.exec(status)?.[1]
+  if (group === undefined || Number(group) === pid) return
+  const whose = Number(group) === process.pid ? 'the sidecar' : `process ${group}`
+  const message = `pidFile ${path} holds ${pid}, which is a thread of ${whose} and no process`
+  throw new NotifyError('place', message, sharing)
 }
 
 const sharing =

@@ -41,13 +41,25 @@ export async function isSameSet(
   }
 }
 
-/** Removes a folder and what is in it, as far as it can; links are removed and not followed. */
-export async function removeTree(around: HeldFolder, { name }: Pick<Dirent, 'name'>): Promise<boolean> {
+/** How many folders a set has one in the other at the most: names of secrets have up to 256 bytes. */
+const deepest = 128
+
+/**
+ * Removes a folder and what is in it, as far as it can; links are removed and not followed. Each level keeps a descriptor
+ * open, and who shares the volume can lay a thousand there under a name of ours: then callers would find none left. What
+ * is deeper than any set is nobody's of ours, and stays.
+ */
+export async function removeTree(
+  around: HeldFolder,
+  { name }: Pick<Dirent, 'name'>,
+  levels = deepest,
+): Promise<boolean> {
+  if (levels === 0) return false
   try {
     {
       await using folder = await around.folder(name)
       for (const entry of await folder.list()) {
-        if (entry.isDirectory()) await removeTree(folder, entry)
+        if (entry.isDirectory()) await removeTree(folder, entry, levels - 1)
         else await folder.unlink(entry.name)
       }
     }

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { symlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { signalTeller } from '../../../src/files/notify/signal.ts'
@@ -53,11 +53,12 @@ t.test('a file that holds no number of a process that may be meant is a failed a
     t.notMatch(String(error), 'CANARY')
   }
   t.strictSame(sent, [])
-  for (const text of ['2', '4194304\n', '77\r\n']) {
+  // So high that none of them is likely a thread of what runs beside the test.
+  for (const text of ['4194302', '4194304\n', '4194303\r\n']) {
     writeFileSync(file, text)
     await tell(file)
   }
-  t.strictSame(sent, [2, 4194304, 77])
+  t.strictSame(sent, [4194302, 4194304, 4194303])
 
   const pipe = join(folder, 'pipe')
   execFileSync('mkfifo', [pipe])
@@ -66,6 +67,20 @@ t.test('a file that holds no number of a process that may be meant is a failed a
   }
   const missing = await tell(join(folder, 'none')).catch((error: unknown) => error)
   t.match(missing, { reason: 'place', message: /ENOENT/, remedy: /volume that both containers mount/ })
+})
+
+t.test('the number of a thread is not its process’s: the sidecar does not signal itself', async (t) => {
+  const pidFile = join(t.testdir({}), 'pid')
+  const thread = readdirSync('/proc/self/task').find((id) => Number(id) !== process.pid)
+  t.ok(thread, 'Node has threads beside its main one')
+  writeFileSync(pidFile, `${thread}`)
+  const sent: number[] = []
+  const tell = signalTeller('SIGHUP', pidFile, (pid) => sent.push(pid))
+  const error = await tell({ path: '/shared/app.json', changed: [] }, new AbortController().signal).catch(
+    (error: unknown) => error,
+  )
+  t.match(error, { reason: 'place', message: /thread of the sidecar/, remedy: /shareProcessNamespace: true/ })
+  t.strictSame(sent, [])
 })
 
 t.test('a process that is gone, or another user’s, is told with what a pod needs', async (t) => {

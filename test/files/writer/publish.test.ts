@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { type Disk, systemDisk } from '../../../src/files/writer/disk.ts'
 import { isInMemory } from '../../../src/files/writer/memory.ts'
 import { publish, sweepLeftovers, unpublish } from '../../../src/files/writer/publish.ts'
 import { SteppedDisk } from '../../support/writer-disk.ts'
@@ -277,4 +278,37 @@ t.test('whether a place is in memory is told where that can be told', async (t) 
   t.equal(await isInMemory('/x', disk(0x858458f6)), isLinux ? true : undefined)
   t.equal(await isInMemory('/x', disk(0xef53)), isLinux ? false : undefined)
   t.equal(await isInMemory(join(writerFolder(t), 'missing', 'file')), undefined)
+})
+
+t.test('what others lay under a name of ours, however deep, takes few descriptors', async (t) => {
+  const folder = writerFolder(t)
+  const deep = join(folder, `..${random}.sidekeep`, ...new Array<string>(1_000).fill('d'))
+  mkdirSync(deep, { recursive: true })
+  let [open, most] = [0, 0]
+  const counting: Disk = {
+    ...systemDisk,
+    async open(...args) {
+      const file = await systemDisk.open(...args)
+      most = Math.max(most, ++open)
+      const close = file.close.bind(file)
+      file.close = async () => {
+        open -= 1
+        await close()
+      }
+      return file
+    },
+  }
+  const secrets = folderOf({ 'db/password': 'CANARY-one' })
+  t.equal(await publish(folder, secrets, ownership, counting), 'written')
+  t.equal(open, 0)
+  t.ok(most < 200, `${most} at the same time`)
+  t.equal(readFileSync(join(folder, 'db/password'), 'utf8'), 'CANARY-one')
+})
+
+t.test('a set as deep as a name can be is removed', async (t) => {
+  const folder = writerFolder(t)
+  const name = new Array<string>(128).fill('d').join('/')
+  await publish(folder, folderOf({ [name]: 'CANARY-one' }), ownership)
+  await unpublish(folder, 'folder')
+  t.strictSame(readdirSync(folder), [])
 })
