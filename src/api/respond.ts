@@ -50,6 +50,8 @@ export interface About {
   readonly code?: ErrorCode
   /** The value that its body is. */
   readonly value?: Value
+  /** What it tells of: done as it is sent, and not at all where it may not be, since that cannot be recorded. */
+  readonly deed?: () => void
 }
 
 const nothing: About = {}
@@ -70,14 +72,15 @@ export function send(
   about: About = nothing,
 ): void {
   reply.hijack()
-  const { value } = about
+  const { value, deed } = about
   const { recorder } = request.server.exchange
   const recorded = recorder?.isOn ? recorder.record(request, statusOf(reply, status), about.code) : undefined
-  if (recorded === undefined) deliver(request, reply, status, headers, body, value)
-  else
-    deliverRecorded(request, reply, recorded, about, () =>
-      deliver(request, reply, status, headers, body, value),
-    )
+  const deliverNow = (): void => {
+    deed?.()
+    deliver(request, reply, status, headers, body, value)
+  }
+  if (recorded === undefined) deliverNow()
+  else deliverRecorded(request, reply, recorded, about, deliverNow)
 }
 
 /**
@@ -221,8 +224,9 @@ export function sendText(
   status: number,
   body: string,
   contentType = 'text/plain; charset=utf-8',
+  about: About = nothing,
 ): void {
-  send(request, reply, status, textHeaders(contentType, body), body)
+  send(request, reply, status, textHeaders(contentType, body), body, about)
 }
 
 export function sendJson(request: FastifyRequest, reply: FastifyReply, value: object): void {

@@ -1,6 +1,7 @@
 /** `POST /quitquitquit`: who may end the sidecar. */
 import t from 'tap'
 import { mainAccess } from '../../src/access/settings.ts'
+import { settle } from '../support/virtual-clock.ts'
 import { createAuditedWorld } from './support/audited-world.ts'
 import { request } from './support/client.ts'
 import { as, KnownCallers } from './support/known-callers.ts'
@@ -81,3 +82,37 @@ t.test('each attempt is in the audit, also with another method', async (t) => {
     { action: 'quit', name: null, status: 405, code: 'SIDEKEEP_METHOD_NOT_ALLOWED' },
   ])
 })
+
+t.test(
+  'where an access must be recorded the end begins once it is, and not where it cannot be',
+  async (t) => {
+    const { world, trail, disk, lines } = await createAuditedWorld(t, {
+      onFailure: 'refuse',
+      deps: { access: callers() },
+    })
+    const ask = () => request(world.port, 'POST', path, { headers: as('job') })
+    const { promise: recording, resolve } = Promise.withResolvers<void>()
+    const record = trail.record.bind(trail)
+    t.intercept(trail, 'record', {
+      value: (...access: Parameters<typeof record>) => {
+        resolve()
+        return record(...access)
+      },
+    })
+    const letWrite = disk.hold()
+    const answer = ask()
+    await recording
+    await settle()
+    t.equal(world.quits.count, 0, 'not before its line is written')
+    letWrite()
+    t.equal((await answer).status, 202)
+    t.equal(world.quits.count, 1)
+    t.match(await lines(1), [{ caller: 'job', action: 'quit', status: 202 }])
+
+    disk.room = 0
+    const refused = await ask()
+    t.equal(refused.status, 503)
+    t.match(refused.json(), { code: 'SIDEKEEP_AUDIT_FAILED' })
+    t.equal(world.quits.count, 1, 'nobody ends it without a trace')
+  },
+)
