@@ -1,8 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import t from 'tap'
-import { eventually } from '../../support/e2e-eventually.ts'
+import { noAnswer } from '../../../src/files/notify/http-failure.ts'
+import { eventually, inTime } from '../../support/e2e-eventually.ts'
 import { settle, VirtualClock } from '../../support/virtual-clock.ts'
 import { application, world } from './support.ts'
 
@@ -99,9 +101,10 @@ t.test('the body of an answer is not waited for beyond 64 KiB, and its status co
     reply.on('drain', write)
     write()
   })
-  const { notifier, told } = world(t, [{ http: { url: endless.url } }])
+  // Whose time stands still: no deadline ends it.
+  const { notifier, told } = world(t, [{ http: { url: endless.url } }], { clock: new VirtualClock() })
   notifier.changed(['a'])
-  t.match(await told(0), { outcome: 'ok' })
+  t.match(await inTime('it is told', told(0)), { outcome: 'ok' })
 })
 
 t.test('nobody there, an answer that is no HTTP, and one that does not come', async (t) => {
@@ -172,4 +175,14 @@ t.test('one that hangs delays no other, and closing ends it', async (t) => {
   t.strictSame(notifier.untold, ['a', 'b'])
   notifier.changed(['c'])
   t.equal(hanging.received.length, 1)
+})
+
+t.test('of a transport’s error nothing is told but its code', (t) => {
+  for (const code of ['ECONNREFUSED', 'ETIMEDOUT', 'CERT_HAS_EXPIRED', 'HPE_INVALID_CONSTANT', undefined]) {
+    const error = Object.assign(new Error('CANARY-bytes'), { code, data: 'CANARY-bytes' })
+    const told = noAnswer('POST http://127.0.0.1:1', error)
+    t.notMatch(inspect(told), 'CANARY')
+    t.equal(told.message, `POST http://127.0.0.1:1: no answer (${code ?? 'unknown error'})`)
+  }
+  t.end()
 })

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { NotifyError } from '../../../src/files/notify/error.ts'
@@ -124,6 +125,25 @@ t.test('a change takes the place of what was to be tried again, and its names ar
   await clock.advance(60_000)
   t.strictSame(attempts.slice(1), [{ at: 4000, changed: ['a', 'b'] }])
   t.match(events[1], { outcome: 'ok', attempt: 1 })
+})
+
+t.test('of an error that nobody foresaw nothing is told but its kind', async (t) => {
+  const clock = new VirtualClock()
+  const events: Told[] = []
+  const telling = new Telling({
+    path: '/shared/app.json',
+    index: 0,
+    debounceMs: 0,
+    clock,
+    random: () => 0.5,
+    observer: { told: (event) => events.push(event) },
+    teller: { kind: 'exec', tell: () => Promise.reject(new TypeError('CANARY-value')) },
+  })
+  telling.changed(['a'])
+  await settle()
+  t.match(events, [{ outcome: 'failed', error: { reason: 'io', message: /\(TypeError\)$/ } }])
+  t.notMatch(inspect(events), 'CANARY')
+  await telling.close()
 })
 
 t.test('nothing is told after closing, and no timer is left', async (t) => {
