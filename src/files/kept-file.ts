@@ -1,6 +1,6 @@
 import { rmdir } from 'node:fs/promises'
 import type { FileConfig } from '../config/schema/files.ts'
-import { WriteError } from './content.ts'
+import { failureOf } from './failure.ts'
 import { Notifier } from './notify/notifier.ts'
 import type { FilesOptions } from './options.ts'
 import { kindOf, type Places } from './places.ts'
@@ -67,9 +67,7 @@ export class KeptFile {
       // The folder stays, for what others may have in it; a file can take its place only where nobody has.
       if (next !== undefined && kindOf(next.config) === 'file') await rmdir(path).catch(() => {})
     } catch (error) {
-      if (!(error instanceof WriteError)) throw error
-      const { reason, message, remedy, cause } = error
-      observer.failed({ path, reason, message, remedy, error: cause, attempt: 1, nextTryMs: 0 })
+      observer.failed({ path, ...failureOf(path, error), attempt: 1, nextTryMs: 0 })
     }
   }
 

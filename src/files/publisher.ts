@@ -1,13 +1,13 @@
 import type { FileConfig } from '../config/schema/files.ts'
 import type { Clock, Random, Timer } from '../secrets/clock.ts'
 import type { Standings } from '../secrets/standings.ts'
-import { FormatError, WriteError } from './content.ts'
+import { type Failure, failureOf, incomplete } from './failure.ts'
 import { renderContent } from './formats/render.ts'
 import { LastValues } from './last-values.ts'
 import { type Included, look } from './look.ts'
-import type { FileFailure, FilesObserver } from './observer.ts'
+import type { FilesObserver } from './observer.ts'
 import { kindOf, ownershipOf, type Places, wipe } from './places.ts'
-import { type Given, NotRecorded, type Recording } from './recording.ts'
+import type { Given, Recording } from './recording.ts'
 import { retryDelay } from './retry-delay.ts'
 import { type Selection, selectionOf } from './selection.ts'
 
@@ -23,14 +23,6 @@ export interface PublisherOptions {
   readonly onChange: (names: readonly string[]) => void
   /** Told when it has become current, or is not any more. */
   readonly onState: () => void
-}
-
-/** What is held back, and what somebody can do about it. */
-interface Failure {
-  readonly reason: FileFailure
-  readonly message: string
-  readonly remedy: string
-  readonly error?: unknown
 }
 
 /** By name, what a file has. */
@@ -136,12 +128,14 @@ export class Publisher {
 
   #begin(): void {
     this.#turn = undefined
-    this.#running = this.#publish().finally(() => {
-      this.#running = undefined
-      if (!this.#isDue) return
-      this.#isDue = false
-      this.wake()
-    })
+    this.#running = this.#publish()
+      .catch((error) => this.#fail(failureOf(this.config.path, error)))
+      .finally(() => {
+        this.#running = undefined
+        if (!this.#isDue) return
+        this.#isDue = false
+        this.wake()
+      })
   }
 
   async #publish(): Promise<void> {
@@ -261,34 +255,6 @@ export class Publisher {
     // Whether something has changed meanwhile decides `#begin`: then it is tried at once.
     if (!this.#isOver) this.#retry = clock.setTimer(() => this.wake(), nextTryMs)
   }
-}
-
-function incomplete(secrets: readonly string[]): Failure {
-  const some = secrets.slice(0, 3).map((name) => `"${name}"`)
-  const rest = secrets.length > some.length ? ` and ${secrets.length - some.length} others` : ''
-  return {
-    reason: 'incomplete',
-    message: `${some.join(', ')}${rest} had to make room in the cache`,
-    remedy: 'Raise cache.maxEntries or cache.maxBytes, or declare the secrets that the file needs.',
-  }
-}
-
-function failureOf(path: string, error: unknown): Failure {
-  if (error instanceof WriteError) {
-    const { reason, message, remedy } = error
-    return { reason, message, remedy, error: error.cause }
-  }
-  if (error instanceof FormatError) {
-    const remedy = 'Change the secret, or choose another format.'
-    return { reason: 'unfit', message: error.message, remedy }
-  }
-  if (error instanceof NotRecorded) {
-    const remedy = 'Mend the audit, or set audit.onFailure to serve.'
-    return { reason: 'audit', message: `cannot write ${path}: the audit cannot be written`, remedy }
-  }
-  // Of an error that nobody foresaw the message may quote anything.
-  const message = `cannot write ${path}: it is a fault of Sidekeep`
-  return { reason: 'io', message, remedy: 'Please report it.', error }
 }
 
 function isSame(a: Versions | undefined, b: Versions): boolean {

@@ -164,6 +164,22 @@ t.test('what cannot be removed is told, and the change happens all the same', as
   t.match(rig.logged('file is not current'), [{ level: 'error', reason: 'denied' }])
 })
 
+t.test('what nobody foresaw in removing a file ends nothing, and is told without its words', async (t) => {
+  const rig = await rigOf(t, [one], {
+    places: {
+      unpublish: async () => {
+        throw new TypeError('CANARY-in-an-error')
+      },
+    },
+  })
+  await rig.start()
+  await rig.reload([three])
+  t.same(rig.map('three.json'), { b: 'CANARY-b' })
+  const [line] = rig.logged('file is not current')
+  t.match(line, { level: 'error', reason: 'io' })
+  t.notMatch(JSON.stringify(line), 'CANARY-in-an-error')
+})
+
 t.test('what a changed file writes waits for what the former one has under way', async (t) => {
   const gate = Promise.withResolvers<void>()
   let [isHeld, writers] = [false, 0]
