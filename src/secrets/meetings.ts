@@ -24,7 +24,7 @@ export class Meetings {
    * @param at when the unit would come by itself, in milliseconds on the monotonic clock
    * @returns when it comes, between a tenth of its wait sooner and `at`
    */
-  near({ batch }: UnitSource, now: number, at: number): number {
+  near({ batch }: Pick<UnitSource, 'batch'>, now: number, at: number): number {
     if (batch === undefined || !Number.isFinite(at)) return at
     const meetings = (this.#bySource.get(batch) ?? []).filter((meeting) => meeting.at > now)
     this.#bySource.set(batch, meetings)
