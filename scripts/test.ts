@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { judgeCoverage } from './lib/coverage.ts'
-import { countsOf, failuresOf } from './lib/tap-report.ts'
+import { countsOf, failuresOf, nameOf } from './lib/tap-report.ts'
 
 /** Percent of the lines of src/ that a full run must cover. */
 const leastLines = 95
@@ -24,16 +24,19 @@ async function main(): Promise<void> {
   mkdirSync(dirname(rawReport), { recursive: true })
   for (const stale of [rawReport, coverageReport]) rmSync(stale, { force: true })
 
+  // A table of all files is for a terminal; in a log it would bury what failed.
+  const table = process.stdout.isTTY ? ['--coverage-report=text'] : []
   const code = await runTap(
-    everything
-      ? ['--coverage-report=text', '--coverage-report=json-summary']
-      : ['--disable-coverage', ...chosen],
+    everything ? [...table, '--coverage-report=json-summary'] : ['--disable-coverage', ...chosen],
   )
   const tap = readOrEmpty(rawReport)
   const counts = countsOf(tap) ?? { passed: 0, failed: 0, left: 0 }
   let { passed, failed } = counts
   if (!process.stdout.isTTY) {
-    for (const failure of failuresOf(tap)) console.log(`\n${failure}`)
+    const failures = failuresOf(tap)
+    for (const failure of failures) console.log(`\n${failure}`)
+    // Once more in short: a reader of a long log begins at its end.
+    for (const failure of failures) console.log(`FAILED ${nameOf(failure)}`)
   }
   if (everything) {
     const summary = readOrEmpty(coverageReport)

@@ -30,11 +30,13 @@ export function judgeCoverage(
   let lines = 0
   let linesCovered = 0
   const unloaded: string[] = []
+  const uncovered: [file: string, lines: number][] = []
   for (const file of globSync('src/**/*.ts', { cwd: root }).sort()) {
     const figures = covered.get(file)
     if (figures !== undefined) {
       lines += figures.lines.total
       linesCovered += figures.lines.covered
+      uncovered.push([file, figures.lines.total - figures.lines.covered])
     } else if (hasCode(join(root, file))) {
       unloaded.push(file)
     }
@@ -42,9 +44,12 @@ export function judgeCoverage(
   if (unloaded.length > 0) return { ok: false, message: `coverage: no test loads ${unloaded.join(', ')}` }
   if (lines === 0) return { ok: false, message: 'coverage: no line of src/ was covered' }
   const percent = (100 * linesCovered) / lines
+  const message = `coverage: ${percent.toFixed(1)} % of the lines of src/, at least ${leastLines} % is asked`
+  if (percent >= leastLines) return { ok: true, message }
+  const worst = uncovered.toSorted(([, a], [, b]) => b - a).slice(0, 5)
   return {
-    ok: percent >= leastLines,
-    message: `coverage: ${percent.toFixed(1)} % of the lines of src/, at least ${leastLines} % is asked`,
+    ok: false,
+    message: `${message}; most uncovered lines: ${worst.map(([file, left]) => `${file} (${left})`).join(', ')}`,
   }
 }
 

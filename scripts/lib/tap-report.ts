@@ -60,6 +60,17 @@ export function failuresOf(tap: string): string[] {
   return failures
 }
 
+/** Of a failure of `failuresOf` in one line: the path of its subtests, its point, and its first words where it has any. */
+export function nameOf(failure: string): string {
+  const lines = failure.split('\n')
+  const at = lines.findIndex((line) => line.startsWith('not ok '))
+  const path = [...lines.slice(0, at), (lines[at] ?? '').replace(/^not ok \d+( - )?/, '')]
+  return path
+    .filter((part) => part !== '')
+    .join(' > ')
+    .slice(0, 400)
+}
+
 function depthOf(indent: string | undefined): number {
   return (indent ?? '').length / 4
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { judgeCoverage } from '../../scripts/lib/coverage.ts'
-import { countsOf, failuresOf } from '../../scripts/lib/tap-report.ts'
+import { countsOf, failuresOf, nameOf } from '../../scripts/lib/tap-report.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
@@ -54,6 +54,11 @@ t.test('a failed point is shown with its place and fails the run', async (t) => 
   const run = project(t, { 'src/half.ts': source, 'test/half.test.ts': passing, 'test/sum.test.ts': failing })
   const { status, stdout } = run()
   t.match(stdout, /test\/sum\.test\.ts\nadds\nnot ok 1 - should be equal\n[\s\S]*lineNumber: 2/)
+  t.match(
+    stdout,
+    /\nFAILED \S*test\/sum\.test\.ts > adds > should be equal\ncoverage: /,
+    'in short, at the end of the log',
+  )
   t.equal(lastLine(stdout), '3 passed, 1 failed')
   t.equal(status, 1)
 })
@@ -139,6 +144,11 @@ not ok 2 - timeout!
     'a.test.ts\nnot ok 2 - two',
     'not ok 2 - timeout!',
   ])
+  t.strictSame(failuresOf(tap).map(nameOf), [
+    'a.test.ts > one > should be equal',
+    'a.test.ts > two',
+    'timeout!',
+  ])
 })
 
 t.test('coverage is judged over the lines of src/ together', async (t) => {
@@ -158,6 +168,10 @@ t.test('coverage is judged over the lines of src/ together', async (t) => {
     ok: true,
     message: 'coverage: 95.0 % of the lines of src/, at least 95 % is asked',
   })
-  t.equal(judge(90, 4).ok, false)
+  t.strictSame(judge(90, 4), {
+    ok: false,
+    message:
+      'coverage: 94.0 % of the lines of src/, at least 95 % is asked; most uncovered lines: src/b.ts (6), src/a.ts (0)',
+  })
   t.equal(judgeCoverage(t.testdir({ src: {} }), {}, 95).ok, false, 'nothing covered is not enough')
 })
