@@ -22,9 +22,19 @@ export function endingOf(key: string | undefined, run: Run, outcome: RunOutcome,
   return { run, outcome, error, tookMs }
 }
 
-/** Whether the provider was not called since it is being left alone for a while. That is no failure of the unit's. */
-export function isRefused({ run, error }: Ending): boolean {
+/** Whether the provider was not called since it is being left alone for a while. */
+export function isLeftAlone({ run, error }: Ending): boolean {
   return run.began === undefined && (error?.reason === 'circuit-open' || error?.kind === 'throttled')
+}
+
+/**
+ * Whether the provider was not called: it is being left alone, or the turn did not come, since too many wait or patience
+ * ended. That is no failure of what is kept: nobody is told of one, so that nobody is told of its end either.
+ */
+export function isRefused(ending: Ending): boolean {
+  const { run, error } = ending
+  const hadNoTurn = run.began === undefined && (error?.reason === 'busy' || error?.reason === 'timeout')
+  return hadNoTurn || isLeftAlone(ending)
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Clock, Random } from './clock.ts'
 import type { Queued } from './feed-queue.ts'
 import { FeedQueue } from './feed-queue.ts'
 import { Gathering } from './gathering.ts'
+import { isKept } from './kept.ts'
 import { callPause } from './last-calls.ts'
 import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome, SecretOutcome } from './outcome.ts'
@@ -261,7 +262,9 @@ export class KeyFeed implements Job {
     const { cache, ended, runner, units } = this.#options
     const unit = units.for(match)
     const urgency = rule.required && !cache.loadedRequired ? 'required' : 'routine'
-    const outcome = await runner.run(unit, { urgency, patienceMs }).ended
+    // What is kept anyway under another name comes whenever its turn does.
+    const patience = isKept(unit, cache) ? undefined : patienceMs
+    const outcome = await runner.run(unit, { urgency, patienceMs: patience }).ended
     this.#asked.delete(name)
     this.#heed(name, outcome)
     if (this.#isOver && this.#asked.size === 0) this.#rest()

@@ -7,7 +7,7 @@ import { Chain } from './chain.ts'
 import type { Clock, Random } from './clock.ts'
 import type { Composer } from './composer.ts'
 import type { Ending } from './ending.ts'
-import { endedLease, endingOf, isRefused, saysNothing } from './ending.ts'
+import { endedLease, endingOf, isLeftAlone, isRefused, saysNothing } from './ending.ts'
 import type { Began } from './intake.ts'
 import { LastCalls } from './last-calls.ts'
 import type { SecretsObserver } from './observer.ts'
@@ -373,7 +373,7 @@ export class Runner {
       const attempt = this.#cache.failedFirstFetches(name) + 1
       const nextTryMs = backoffDelay(attempt, rule.refreshMs, error.retryAfterMs, this.#random)
       this.#cache.rememberFailure(name, nextTryMs, error)
-      if (!isRefused(ending)) this.#tidings.firstFetchFailed(unit, name, error, attempt, nextTryMs)
+      if (!isLeftAlone(ending)) this.#tidings.firstFetchFailed(unit, name, error, attempt, nextTryMs)
     }
     if (unit.matches.size > 0) return false
     this.retire(unit)

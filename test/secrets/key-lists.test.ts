@@ -595,3 +595,23 @@ t.test('two that have no room beside each other do not take turns', async (t) =>
   t.equal(backend.callsFor('xA'), 0)
   t.ok(backend.callsFor('xB') > 60)
 })
+
+t.test('that a turn did not come in time is no failure to recover from', async (t) => {
+  const rules = [ruleOf('a', { key: 'x9', refreshMs: 2 * hour, maxStaleMs: 4 * hour }), covered()]
+  let names: string[] = []
+  const limits = { maxCallsPerSecond: 1 }
+  const { clock, backend, refresher, events } = start(t, rules, () => names, { limits })
+  await clock.advance(30 * second)
+  const before = backend.callsFor('x9')
+  // What the list names waits for its turn while the machine sleeps, and so does what a declared secret has too.
+  names = ['x1', 'x2', 'x9']
+  while (backend.callsFor('x1') === 0) await clock.advance(100)
+  t.equal(backend.callsFor('x9'), before)
+  clock.suspend(hour / 2)
+  await clock.advance(100)
+  t.match(refresher.explain('a'), { failures: 0, lastError: undefined })
+  await clock.advance(10 * minute)
+  t.ok(backend.callsFor('x9') > before)
+  t.same(events.of('failed'), [])
+  t.same(events.of('recovered'), [])
+})
