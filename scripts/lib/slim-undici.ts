@@ -14,6 +14,15 @@ const members = {
   errors: 'lib/core/errors.js',
 }
 
+/** Its parser of HTTP for processors without vector instructions, which hardly any machine needs: read only there. */
+const plainParser = 'llhttp-wasm.cjs'
+
+/** What the bundle wants beside its chunks: files of undici, and the names they get there. */
+export function besideUndici(root: string): { readonly from: string; readonly to: string }[] {
+  const folder = dirname(createRequire(join(root, 'package.json')).resolve('undici/package.json'))
+  return [{ from: join(folder, 'lib/llhttp/llhttp-wasm.js'), to: plainParser }]
+}
+
 export const slimUndici: Plugin = {
   name: 'slim-undici',
   setup(build) {
@@ -22,6 +31,17 @@ export const slimUndici: Plugin = {
       path: 'undici',
       namespace: 'slim-undici',
       sideEffects: false,
+    }))
+    build.onResolve({ filter: /\/llhttp\/llhttp-wasm\.js$/ }, () => ({
+      path: `./${plainParser}`,
+      external: true,
+    }))
+    // Another parser, which undici tries out where an environment variable asks for it.
+    build.onResolve({ filter: /\/milo\/(no-)?simd\.js$/ }, ({ path }) => ({ path, namespace: 'no-milo' }))
+    build.onLoad({ filter: /.*/, namespace: 'no-milo' }, () => ({
+      contents:
+        "throw new Error('UNDICI_USE_MILO: the bundle has no such parser (scripts/lib/slim-undici.ts)')",
+      loader: 'js',
     }))
     build.onLoad({ filter: /.*/, namespace: 'slim-undici' }, () => {
       const folder = dirname(require.resolve('undici/package.json'))
