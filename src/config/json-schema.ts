@@ -11,7 +11,7 @@ export const fallbackMark = 'x-fallback'
 
 /** What may be written, as JSON Schema (draft 2020-12). `annotated` keeps what only the documentation uses. */
 export function configJsonSchema(options: { annotated?: boolean } = {}): JsonSchema {
-  const { $schema, ...schema } = z.toJSONSchema(configSchema, {
+  const { $schema, ...schema } = z.toJSONSchema(configSchema(), {
     io: 'input',
     target: 'draft-2020-12',
     override({ zodSchema, jsonSchema }) {

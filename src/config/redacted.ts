@@ -11,10 +11,10 @@ export type Plain = string | number | boolean | null | readonly Plain[] | { read
  * where they come from, strings with variables in them show the variable's name, URLs lose their query.
  */
 export function redactConfig(config: Config, raw?: Raw): Plain {
-  return plain(withoutIdle(z.encode(configSchema, config)), [], raw?.templates ?? new Map())
+  return plain(withoutIdle(z.encode(configSchema(), config)), [], raw?.templates ?? new Map())
 }
 
-type Written = z.input<typeof configSchema>
+type Written = z.input<ReturnType<typeof configSchema>>
 
 /** Without the defaults that callers, or a template, take the place of: beside them they would be refused. */
 function withoutIdle({ api, secrets = {}, ...others }: Written): Written {

@@ -19,43 +19,56 @@ export type { ProxyTlsConfig } from './schema/proxy.ts'
 export { isSecretPlace, type SecretPlace } from './schema/secret-place.ts'
 export type { SecretConfig } from './schema/secrets.ts'
 
-export const configSchema = section({
-  api: option(z.prefault(api, {}), {
-    description: 'The listener that serves secrets to the application, and everything that `ops` serves.',
-  }),
-  ops: option(z.optional(ops), {
-    description:
-      'A listener for health and metrics alone, reachable from outside the pod. Off unless it is configured.',
-  }),
-  providers: option(z.prefault(providers, {}), {
-    description: 'The backends that secrets come from, by a name of your choice.',
-  }),
-  secrets: option(z.prefault(secrets, {}), {
-    description:
-      'The rules: which secrets there are, by name. A name with one `*` is a pattern: it covers all secrets of the provider that match. Where the provider lists them with their values they are held from the start; where it lists their keys only, as many are fetched as `cache.maxEntries` and `cache.maxBytes` leave room for; where it cannot list, and of those that a list of keys lacks or that there is no room for, each is fetched when it is first asked for.',
-  }),
-  cache: option(z.prefault(cache, {}), { description: 'The bounds of what is held in memory.' }),
-  reload: option(z.prefault(reload, {}), {
-    description: 'How changes of the configuration are noticed while the sidecar runs.',
-  }),
-  shutdown: option(z.prefault(shutdown, {}), { description: 'What happens on SIGTERM and SIGINT.' }),
-  log: option(z.prefault(log, {}), { description: 'What is written to standard output, and how.' }),
-  audit: option(z.optional(audit), {
-    description:
-      'A line of JSON for each access to a secret: when, who, what, and what came of it; never a value. Off unless it is configured.',
-  }),
-  files: option(z.prefault(files, []), {
-    description:
-      'Files that secrets are written to, for applications that read no HTTP: each replaced as a whole when a secret of it changes. Off unless it is configured.',
-  }),
-  proxy: option(z.optional(proxy), {
-    description: 'A rate-limited reverse proxy in front of the application. Off unless it is configured.',
-  }),
-})
+const whole = () =>
+  section({
+    api: option(z.prefault(api(), {}), {
+      description: 'The listener that serves secrets to the application, and everything that `ops` serves.',
+    }),
+    ops: option(z.optional(ops()), {
+      description:
+        'A listener for health and metrics alone, reachable from outside the pod. Off unless it is configured.',
+    }),
+    providers: option(z.prefault(providers(), {}), {
+      description: 'The backends that secrets come from, by a name of your choice.',
+    }),
+    secrets: option(z.prefault(secrets(), {}), {
+      description:
+        'The rules: which secrets there are, by name. A name with one `*` is a pattern: it covers all secrets of the provider that match. Where the provider lists them with their values they are held from the start; where it lists their keys only, as many are fetched as `cache.maxEntries` and `cache.maxBytes` leave room for; where it cannot list, and of those that a list of keys lacks or that there is no room for, each is fetched when it is first asked for.',
+    }),
+    cache: option(z.prefault(cache(), {}), { description: 'The bounds of what is held in memory.' }),
+    reload: option(z.prefault(reload(), {}), {
+      description: 'How changes of the configuration are noticed while the sidecar runs.',
+    }),
+    shutdown: option(z.prefault(shutdown(), {}), { description: 'What happens on SIGTERM and SIGINT.' }),
+    log: option(z.prefault(log(), {}), { description: 'What is written to standard output, and how.' }),
+    audit: option(z.optional(audit()), {
+      description:
+        'A line of JSON for each access to a secret: when, who, what, and what came of it; never a value. Off unless it is configured.',
+    }),
+    files: option(z.prefault(files(), []), {
+      description:
+        'Files that secrets are written to, for applications that read no HTTP: each replaced as a whole when a secret of it changes. Off unless it is configured.',
+    }),
+    proxy: option(z.optional(proxy()), {
+      description: 'A rate-limited reverse proxy in front of the application. Off unless it is configured.',
+    }),
+  })
+
+let made: WeakRef<ReturnType<typeof whole>> | undefined
+
+/**
+ * The schema of the whole file. It is wanted at the start and for a reload, and takes two megabytes: it is made when it is
+ * asked for, and kept by whoever uses it. So are the schemas of its parts, which are functions for that reason.
+ */
+export function configSchema(): ReturnType<typeof whole> {
+  const schema = made?.deref() ?? whole()
+  made = new WeakRef(schema)
+  return schema
+}
 
 /** The configuration as the program uses it: defaults filled in, durations in milliseconds, sizes in bytes. */
-export type Config = z.output<typeof configSchema>
-export type ProviderConfig = z.output<typeof provider>
+export type Config = z.output<ReturnType<typeof whole>>
+export type ProviderConfig = z.output<ReturnType<typeof provider>>
 /** How often a provider may be called: for the heart, whichever kind of backend it is. */
 export type CallLimits = Pick<ProviderConfig, 'maxCallsPerSecond' | 'maxConcurrentCalls' | 'maxQueuedCalls'>
 export type HttpProviderConfig = Backend<'http'> & Pick<CallLimits, 'maxConcurrentCalls'>
@@ -83,8 +96,8 @@ export type BackendConfig =
   | AzureKeyVaultConfig
   | OnepasswordConnectConfig
   | ExecProviderConfig
-export type AuditConfig = z.output<typeof audit>
-export type ProxyConfig = z.output<typeof proxy>
+export type AuditConfig = z.output<ReturnType<typeof audit>>
+export type ProxyConfig = z.output<ReturnType<typeof proxy>>
 
 type Backend<Type extends ProviderConfig['type']> = Omit<
   Extract<ProviderConfig, { type: Type }>,

@@ -30,7 +30,8 @@ export async function validate(raw: Raw, env: NodeJS.ProcessEnv): Promise<Valida
   const unread = new BrokenOptions(raw.unread)
   const broken = new BrokenOptions(raw.unread)
   let value: unknown = raw.value
-  let parsed = z.safeParse(configSchema, value)
+  const schema = configSchema()
+  let parsed = z.safeParse(schema, value)
   if (parsed.error) {
     const found = parsed.error.issues.flatMap((issue) => problemsOf(issue, raw))
     // What could not even be read has been told of already.
@@ -42,7 +43,7 @@ export async function validate(raw: Raw, env: NodeJS.ProcessEnv): Promise<Valida
     const paths = parsed.error.issues.flatMap(pathsOf)
     broken.add(paths)
     value = without(value, paths)
-    parsed = z.safeParse(configSchema, value)
+    parsed = z.safeParse(schema, value)
   }
   const config = bindSources(parsed.data, env)
   const { problems: crossing, warnings } = await check(config, raw)

@@ -52,7 +52,7 @@ t.test(
 )
 
 t.test('each kind of provider has a page, whose examples are configurations', async (t) => {
-  const kinds = provider.def.options.map(({ shape }) => shape.type.def.values[0])
+  const kinds = provider().def.options.map(({ shape }) => shape.type.def.values[0])
   const index = await readFile(new URL('docs/providers/README.md', root), 'utf8')
   for (const kind of kinds) {
     t.match(index, `[\`${kind}\`](${kind}.md)`, `${kind} is in the index`)

@@ -10,11 +10,11 @@ const usualRights: readonly (typeof rights)[number][] = ['read', 'list', 'watch'
 /** While a token is being rotated there are two; a few more do no harm. */
 const mostTokens = 8
 
-const glob = z.string({ error: globExpected }).check(z.refine(isGlob, { error: globExpected }))
+const glob = () => z.string({ error: globExpected }).check(z.refine(isGlob, { error: globExpected }))
 
 export const allow = () =>
   z
-    .array(glob, { error: 'a list of names and patterns' })
+    .array(glob(), { error: 'a list of names and patterns' })
     .check(z.minLength(1, { error: 'a list of at least one name or pattern' }))
 
 export const rightsOption = () =>
@@ -40,35 +40,36 @@ export const limitOption = (whose: string, fallback = 'no limit') =>
     example: '200/s',
   })
 
-const caller = section({
-  tokens: option(
-    z
-      .array(reference(), { error: 'a list of { env: NAME } or { file: PATH }' })
-      .check(
-        z.minLength(1, { error: 'a list of at least one token' }),
-        z.maxLength(mostTokens, { error: `a list of at most ${mostTokens} tokens` }),
-      ),
-    {
+const caller = () =>
+  section({
+    tokens: option(
+      z
+        .array(reference(), { error: 'a list of { env: NAME } or { file: PATH }' })
+        .check(
+          z.minLength(1, { error: 'a list of at least one token' }),
+          z.maxLength(mostTokens, { error: `a list of at most ${mostTokens} tokens` }),
+        ),
+      {
+        description:
+          'Where its tokens are, each as `{ env: NAME }` or `{ file: PATH }`. Any of them lets it in, so that a token can be replaced without a gap; a file is read again when it changes. `sidekeep token` makes one.',
+        type: 'list of string sources',
+        example: [{ file: '/run/sidekeep/web.token' }, { env: 'WEB_TOKEN' }],
+      },
+    ),
+    allow: option(allow(), {
       description:
-        'Where its tokens are, each as `{ env: NAME }` or `{ file: PATH }`. Any of them lets it in, so that a token can be replaced without a gap; a file is read again when it changes. `sidekeep token` makes one.',
-      type: 'list of string sources',
-      example: [{ file: '/run/sidekeep/web.token' }, { env: 'WEB_TOKEN' }],
-    },
-  ),
-  allow: option(allow(), {
-    description:
-      'The secrets that it may know of: names, and patterns in which each `*` stands for any characters, slashes too.',
-    type: 'list of names and patterns',
-    example: ['web/*', 'db-password'],
-  }),
-  rights: rightsOption(),
-  limit: limitOption('the caller', '`api.limit`'),
-})
+        'The secrets that it may know of: names, and patterns in which each `*` stands for any characters, slashes too.',
+      type: 'list of names and patterns',
+      example: ['web/*', 'db-password'],
+    }),
+    rights: rightsOption(),
+    limit: limitOption('the caller', '`api.limit`'),
+  })
 
 /** Who may ask a listener, by name. */
 export const callers = () =>
-  z.record(text(providerNamePattern, providerNameExpected), caller, {
+  z.record(text(providerNamePattern, providerNameExpected), caller(), {
     error: (issue) => (issue.code === 'invalid_type' ? 'a mapping of caller names to callers' : undefined),
   })
 
-export type CallerConfig = z.output<typeof caller>
+export type CallerConfig = z.output<ReturnType<typeof caller>>

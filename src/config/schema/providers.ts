@@ -13,26 +13,29 @@ import { kubernetes } from './providers/kubernetes.ts'
 import { onepasswordConnect } from './providers/onepassword-connect.ts'
 import { vault } from './providers/vault.ts'
 
-export const provider = z.discriminatedUnion(
-  'type',
-  [
-    http,
-    file,
-    env,
-    vault,
-    awsSecretsManager,
-    awsParameterStore,
-    kubernetes,
-    googleSecretManager,
-    azureKeyVault,
-    onepasswordConnect,
-    exec,
-  ],
-  {
-    error: (issue) => (issue.code === 'invalid_union' ? undefined : 'a mapping with the key type'),
-  },
-)
+export const provider = () =>
+  z.discriminatedUnion(
+    'type',
+    [
+      http(),
+      file(),
+      env(),
+      vault(),
+      awsSecretsManager(),
+      awsParameterStore(),
+      kubernetes(),
+      googleSecretManager(),
+      azureKeyVault(),
+      onepasswordConnect(),
+      exec(),
+    ],
+    {
+      error: (issue) => (issue.code === 'invalid_union' ? undefined : 'a mapping with the key type'),
+    },
+  )
 
-export const providers = z.record(text(providerNamePattern, providerNameExpected), provider, {
-  error: (issue) => (issue.code === 'invalid_type' ? 'a mapping of provider names to providers' : undefined),
-})
+export const providers = () =>
+  z.record(text(providerNamePattern, providerNameExpected), provider(), {
+    error: (issue) =>
+      issue.code === 'invalid_type' ? 'a mapping of provider names to providers' : undefined,
+  })

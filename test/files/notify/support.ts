@@ -11,7 +11,7 @@ export type Told = Parameters<NotifyObserver['told']>[0]
 
 /** As the configuration would give it. */
 export function configured(written: object): NotificationConfig {
-  return notification.parse(written)
+  return notification().parse(written)
 }
 
 export interface World {
