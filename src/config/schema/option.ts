@@ -4,6 +4,27 @@ import * as z from 'zod/mini'
 // run where code generation is forbidden. Must happen before the first schema is made.
 z.config({ jitless: true })
 
+// zod keeps what the first schema of each kind was made of for as long as the program runs (closures on prototypes that
+// all of the kind share). So that this is not half of the configuration's schema, the first ones are these.
+{
+  const least = z.never()
+  z.discriminatedUnion('a', [z.strictObject({ a: z.literal('') })])
+  z.union([least])
+  z.record(z.string().check(z.regex(/a/), z.minLength(1), z.maxLength(1)), least)
+  z.array(least).check(z.minLength(1), z.maxLength(1))
+  z.codec(least, least, { decode: () => z.NEVER, encode: () => z.NEVER })
+  z.prefault(z.optional(least), undefined)
+  z.custom().check(
+    z.refine(() => true),
+    z.superRefine(() => undefined),
+  )
+  z.int().check(z.minimum(0), z.maximum(0))
+  z.enum([''])
+  z.number()
+  z.boolean()
+  z.unknown()
+}
+
 /** What the documentation says of an option, beside what its schema says. */
 export interface OptionDocs {
   /** What it is for and why one would change it, in a sentence or two. */
