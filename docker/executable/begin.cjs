@@ -1,8 +1,5 @@
-/**
- * What the image's executable begins with: hands over to the bundle beside it. In there `require` knows Node's own
- * modules alone, so one that reads files is made first.
- */
+/** What the image's executable begins with. In here `require` knows Node's own modules alone: the loader reads files. */
 const { createRequire } = require('node:module')
 
-const bundle = '/opt/sidekeep/sidekeep.js'
-createRequire(bundle)(bundle)
+const folder = '/opt/sidekeep/'
+createRequire(folder)('./load.cjs').load(folder)

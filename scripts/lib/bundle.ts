@@ -18,7 +18,7 @@ export interface BundleOptions {
  * What CommonJS dependencies expect to find and ES modules do not have. Each chunk is a module of its own, so each has
  * it; what a chunk does not use costs nothing that could be measured.
  */
-const commonJsScope = [
+export const commonJsScope = [
   "import{createRequire as __createRequire}from'node:module';",
   'const require=__createRequire(import.meta.url),__filename=import.meta.filename,__dirname=import.meta.dirname;',
 ].join('')
