@@ -47,7 +47,8 @@ export function controlGroupOf(pid: number): ControlGroup {
     }
   }
   const unified = pathOf(groups, '')
-  if (unified === undefined) throw new Error(`process ${pid} is in no control group that counts memory and processor time`)
+  if (unified === undefined)
+    throw new Error(`process ${pid} is in no control group that counts memory and processor time`)
   const file = reader(unified)
   return {
     memory: () => ({
@@ -81,7 +82,8 @@ export function pathOf(groups: string, controller: string): string | undefined {
 export function memoryOf(stat: string, charged: number): Omit<GroupMemory, 'peak'> {
   const anonymous = field(stat, 'total_rss') ?? field(stat, 'anon')
   const inactive = field(stat, 'total_inactive_file') ?? field(stat, 'inactive_file')
-  if (anonymous === undefined || inactive === undefined) throw new Error('memory.stat has no figures of the group')
+  if (anonymous === undefined || inactive === undefined)
+    throw new Error('memory.stat has no figures of the group')
   return { anonymous, workingSet: Math.max(0, charged - inactive) }
 }
 

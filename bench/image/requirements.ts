@@ -23,12 +23,15 @@ export function demandMachine(): void {
     missing.push('root: containers need control groups, and debootstrap needs chroot')
   }
   const folders = (process.env.PATH ?? '').split(delimiter)
-  const absent = Object.keys(packages).filter((program) => !folders.some((folder) => isExecutable(join(folder, program))))
+  const absent = Object.keys(packages).filter(
+    (program) => !folders.some((folder) => isExecutable(join(folder, program))),
+  )
   if (absent.length > 0) {
     const names = absent.map((program) => packages[program]).join(' ')
     missing.push(`${absent.join(', ')} (Debian: \`apt-get install ${names}\`)`)
   }
-  if (missing.length > 0) throw new Error(`the images cannot be measured here; missing: ${missing.join('; ')}`)
+  if (missing.length > 0)
+    throw new Error(`the images cannot be measured here; missing: ${missing.join('; ')}`)
 }
 
 function isExecutable(file: string): boolean {
