@@ -32,8 +32,8 @@ export interface Moment {
 }
 
 export interface End {
+  /** 128 and the signal's number where one ended it. */
   readonly exitCode: number
-  readonly killedForMemory: boolean
 }
 
 /** Seconds; a limit that leaves hardly any memory for pages of files has them read from the disk again and again. */
@@ -107,10 +107,9 @@ export class Container {
 
   /** How it ended; undefined: it runs. */
   async end(): Promise<End | undefined> {
-    const format = '{{.State.Running}} {{.State.ExitCode}} {{.State.OOMKilled}}'
-    const [running, exitCode, killed] = (await podman('inspect', '--format', format, this.#name)).split(' ')
-    if (running === 'true') return undefined
-    return { exitCode: Number(exitCode), killedForMemory: killed === 'true' }
+    const format = '{{.State.Running}} {{.State.ExitCode}}'
+    const [running, exitCode] = (await podman('inspect', '--format', format, this.#name)).split(' ')
+    return running === 'true' ? undefined : { exitCode: Number(exitCode) }
   }
 
   async remove(): Promise<void> {

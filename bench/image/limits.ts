@@ -1,4 +1,5 @@
 /** What the containers live through: the least limit of memory that holds each under load. */
+import { constants } from 'node:os'
 import { table } from '../support/statistics.ts'
 import { type End, patience } from './container.ts'
 import type { Image, Images } from './images.ts'
@@ -102,8 +103,16 @@ export function cellOf(outcomes: readonly Outcome[], seconds: number): string {
 
 function ending({ end, after }: Outcome & { kind: 'ended' }): string {
   if (end === undefined) return after === undefined ? `not ready within ${patience} s` : 'did not answer'
-  const how = end.killedForMemory ? 'killed by the kernel' : `ended by itself (exit code ${end.exitCode})`
-  return `${how} ${after === undefined ? 'before it was ready' : `after ${after.toFixed(0)} s of load`}`
+  const when = after === undefined ? 'before it was ready' : `after ${after.toFixed(0)} s of load`
+  return `${howEnded(end.exitCode)} ${when}`
+}
+
+function howEnded(exitCode: number): string {
+  const [signal] = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128) ?? []
+  if (signal === undefined) return `ended by itself (exit code ${exitCode})`
+  // Nobody else sends that while a container is tried. What podman says of it (OOMKilled) is wrong under some versions.
+  if (signal === 'SIGKILL') return 'killed by the kernel'
+  return `ended by itself (${signal})`
 }
 
 function durationOf(seconds: number): string {
