@@ -98,19 +98,24 @@ log: { format: json }
   }
 }
 
+/** Seconds past the load's end in which the last answers may come. */
+const grace = 20
+
 /**
  * Asks for each secret in turn at the fixed rate.
  *
- * @returns undefined where the container ended before the load did
+ * @returns undefined where the container ended before the load did, or left too much of it unanswered
  */
 export async function load({ container, api }: Ready, seconds: number): Promise<Asked | undefined> {
   const child = spawn(process.execPath, [loadProgram, api, String(secrets), String(rate), String(seconds)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const printed = text(child.stdout)
-  const ended = container.ended().then(() => undefined)
-  const first = await Promise.race([printed, ended])
-  if (first !== undefined) return askedShape.parse(JSON.parse(first))
+  const { promise: late, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(() => resolve(undefined), (seconds + grace) * 1000)
+  const asked = await Promise.race([printed, container.ended().then(() => undefined), late])
+  clearTimeout(timer)
+  if (asked !== undefined) return askedShape.parse(JSON.parse(asked))
   child.kill()
   await printed
   return undefined
