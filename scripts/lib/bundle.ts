@@ -1,6 +1,7 @@
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build, type Metafile } from 'esbuild'
+import { leaveOut } from './left-out.ts'
 import { noHttp2 } from './no-http2.ts'
 import { plainBuiltins } from './plain-builtins.ts'
 import { slimFastify } from './slim-fastify.ts'
@@ -52,7 +53,7 @@ export async function bundle(options: BundleOptions): Promise<Metafile> {
     legalComments: 'none',
     banner: { js: commonJsScope },
     define: { __SIDEKEEP_VERSION__: JSON.stringify(version) },
-    plugins: [slimFastify, slimUndici, noHttp2, plainBuiltins],
+    plugins: [leaveOut, slimFastify, slimUndici, noHttp2, plainBuiltins],
     metafile: true,
     logLevel: 'warning',
   })

@@ -111,13 +111,17 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
+/** A text for people: the packages, and each licence once, under the names of those that have it. */
 export function renderLicences(licences: readonly Licence[]): string {
   const rule = '-'.repeat(80)
   const head = `This program contains the following packages.\n\n${licences
     .map(({ name, version, spdx }) => `  ${name} ${version} (${spdx})`)
     .join('\n')}\n`
-  const bodies = licences.map(
-    ({ name, version, spdx, text }) => `${rule}\n${name} ${version}\n${spdx}\n${rule}\n\n${text}\n`,
-  )
+  // Dozens of packages of one maker have one text.
+  const byText = Map.groupBy(licences, ({ text }) => text)
+  const bodies = [...byText].map(([text, those]) => {
+    const whose = those.map(({ name, version, spdx }) => `${name} ${version}\n${spdx}`).join('\n')
+    return `${rule}\n${whose}\n${rule}\n\n${text}\n`
+  })
   return [head, ...bodies].join('\n')
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, cpSync, globSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { transformSync } from 'esbuild'
 import t from 'tap'
 import { version } from '../../src/version.ts'
 
@@ -37,6 +38,12 @@ t.test('the bundle runs alone: elsewhere, without node_modules and with an empty
   t.equal(stderr, '')
   t.equal(status, 0)
   t.match(stdout, version)
+})
+
+t.test('each chunk is a module that Node can read', async (t) => {
+  for (const name of files(built).filter((file) => file.endsWith('.js'))) {
+    t.doesNotThrow(() => transformSync(readFileSync(join(built, name), 'utf8'), { logLevel: 'silent' }), name)
+  }
 })
 
 t.test('the bundle is a command: executable, with a shebang', async (t) => {
@@ -75,9 +82,19 @@ const textOf = (folder: string): string =>
 
 t.test('of undici only the part that is used comes along', async (t) => {
   const text = textOf(built)
-  t.match(text, '"PoolBase"')
-  // A function of lib/web/fetch/index.js: the bundle keeps names, where it keeps the function.
-  t.notMatch(text, '"httpRedirectFetch"')
+  t.match(text, 'PoolBase')
+  // A function of lib/web/fetch/index.js.
+  t.notMatch(text, 'httpRedirectFetch')
+  const parsers = [...text.matchAll(/AGFzbQ/g)].length
+  t.equal(parsers, 1, 'one parser of HTTP, and another beside it for a processor that cannot run this one')
+  t.ok(files(built).includes(join('chunks', 'llhttp-wasm.cjs')))
+})
+
+t.test('of Fastify only the part that is used comes along', async (t) => {
+  const text = textOf(built)
+  t.match(text, 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
+  for (const name of ['ajv-formats', 'class Ajv', 'lightMyRequest.inject', 'semver.inc'])
+    t.notMatch(text, name)
 })
 
 t.test('what of Node costs memory and is not used is not loaded: HTTP/2, and lazy exports', async (t) => {

@@ -50,6 +50,15 @@ t.test('permissive licences are collected in order, with their texts', async (t)
   t.match(renderLicences(licences), / {2}alpha 1\.0\.0 \(\(MIT OR GPL-3\.0\)\)\n[\s\S]*the text of zeta/)
 })
 
+t.test('a text that several packages have is there once, under all their names', async (t) => {
+  const apache = { license: 'Apache-2.0', text: 'the one text' }
+  const [root, metafile] = bundled(t, { a: apache, b: { license: 'ISC', text: 'another' }, c: apache })
+  const text = renderLicences(licencesOf(root, metafile))
+  t.match(text, /\na 1\.0\.0\nApache-2\.0\nc 1\.0\.0\nApache-2\.0\n-+\n\nthe one text\n/)
+  t.equal(text.split('the one text').length, 2)
+  t.match(text, /\nb 1\.0\.0\nISC\n-+\n\nanother\n/)
+})
+
 for (const license of [
   'GPL-3.0',
   'MIT AND GPL-3.0',
