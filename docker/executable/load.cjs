@@ -19,8 +19,9 @@ const after = '\n})'
 /**
  * @param {string} folder with `sidekeep.js`, its chunks, and `code.json` and `code.bin` where there is recorded code
  * @param {Map<string, Script>} [scripts] takes each script that is loaded, by its path below the folder
+ * @param {string} [called] the folder that the code is recorded for, whose name is in it
  */
-exports.load = (folder, scripts) => {
+exports.load = (folder, scripts, called = folder) => {
   const code = recorded(folder)
   /** By their paths; a module that is being loaded is in here too, as Node has it. */
   const modules = new Map()
@@ -33,7 +34,7 @@ exports.load = (folder, scripts) => {
     const name = relative(folder, file)
     // All of it is ASCII, which V8 keeps in a byte a character.
     const script = new Script(before + readFileSync(file, 'latin1') + after, {
-      filename: file,
+      filename: join(called, name),
       columnOffset: -before.length,
       cachedData: code(name),
     })

@@ -21,7 +21,7 @@ const flagHashAt = 12
 
 const scripts = new Map()
 process.argv.splice(2, Number.POSITIVE_INFINITY, 'run', '--config', config)
-const more = load(folder, scripts)
+const more = load(folder, scripts, '/opt/sidekeep')
 
 // Standard output tells when all has settled: the parent closes standard input then.
 process.stdin.resume().once('end', () => {
