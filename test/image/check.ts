@@ -7,12 +7,14 @@
 import { strict as assert } from 'node:assert'
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import * as z from 'zod'
 import { confinementOf, memoryChargeOf, podman } from '../manifests/pod/podman.ts'
 import { poll } from '../manifests/pod/poll.ts'
+import { createAuthority } from '../support/certificates.ts'
 import { startRotatingProvider } from './provider.ts'
 
 const { values } = parseArgs({
@@ -152,6 +154,58 @@ secrets:
     assert.match(said, new RegExp(`unavailable: provider "${provider}": .*ECONNREFUSED`))
   }
   assert.match(said, /unavailable: provider "google": there are no credentials/)
+})
+
+await check('V8 takes the code that was recorded of the program', async () => {
+  // Loaded before everything else, it sees how each script was made.
+  writeFileSync(
+    join(folder, 'watch.cjs'),
+    `const vm = require('node:vm'); let taken = 0, left = 0
+vm.Script = class extends vm.Script { constructor(text, options) { super(text, options); if (options?.cachedData) this.cachedDataRejected ? left++ : taken++ } }
+process.on('exit', () => console.log(JSON.stringify({ taken, left })))`,
+  )
+  const said = await podman(
+    ...['run', '--rm', '--network', 'none', '--volume', `${join(folder, 'watch.cjs')}:/watch.cjs:ro`],
+    ...['--env', 'NODE_OPTIONS=--require /watch.cjs', image, 'version'],
+  )
+  const counts = z.object({ taken: z.int(), left: z.int() }).parse(JSON.parse(said.split('\n').at(-1) ?? ''))
+  assert.ok(counts.taken > 3 && counts.left === 0, said)
+  return `${counts.taken} scripts of a command`
+})
+
+await check("it trusts the authorities of its file, and a cluster's in its place", async () => {
+  const authority = createAuthority()
+  const server = createServer(authority.issue(), (_, response) => {
+    response.setHeader('content-type', 'application/json')
+    response.end('[{"name":"a","value":"CANARY-a"}]')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  assert.ok(address !== null && typeof address === 'object')
+  writeFileSync(join(folder, 'ca.crt'), authority.ca)
+  writeFileSync(
+    join(folder, 'tls.yaml'),
+    `providers: { p: { type: http, url: "https://127.0.0.1:${address.port}" } }\nsecrets: { a: { provider: p } }\n`,
+  )
+  const asked = (...more: string[]): Promise<string> =>
+    podman(
+      ...[
+        'run',
+        '--rm',
+        '--network',
+        'host',
+        '--volume',
+        `${join(folder, 'tls.yaml')}:/etc/sidekeep/sidekeep.yaml:ro`,
+      ],
+      ...[...more, image, 'check', '--connect'],
+    )
+  await assert.rejects(asked(), (error) =>
+    /certificate/.test(z.object({ stdout: z.string() }).parse(error).stdout),
+  )
+  const mount = `${join(folder, 'ca.crt')}:/etc/ssl/certs/ca-certificates.crt:ro`
+  assert.match(await asked('--volume', mount), /\ba\b/)
+  server.closeAllConnections()
+  server.close()
 })
 
 await check(`with ${limit} MiB and a read-only root it serves ${secrets} secrets that rotate`, async () => {
