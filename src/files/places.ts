@@ -5,7 +5,7 @@ import type { Content, Ownership } from './content.ts'
 export interface Places {
   /** Puts it there in one step. @throws WriteError: what lay there lies there still */
   publish(path: string, content: Content, ownership: Ownership): Promise<'written' | 'unchanged'>
-  /** @throws WriteError */
+  /** `absent`: nothing was published there, or something else lies there. @throws WriteError */
   unpublish(path: string, kind: Content['kind']): Promise<'removed' | 'absent'>
   sweepLeftovers(path: string, kind: Content['kind']): Promise<number>
   /** Undefined where that cannot be told. */
