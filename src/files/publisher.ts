@@ -25,6 +25,12 @@ export interface PublisherOptions {
   readonly onState: () => void
 }
 
+/**
+ * How long until a file is looked at again in which secrets stay only because the process stood still, in milliseconds:
+ * they are given half a minute to be fetched again, and nobody says when that is over.
+ */
+const doubt = 5_000
+
 /** By name, what a file has. */
 type Versions = ReadonlyMap<string, Given>
 
@@ -155,6 +161,7 @@ export class Publisher {
       case 'absent':
         return await this.#remove(found.cause)
       case 'whole':
+        if (found.isInDoubt) this.#wakeIn(doubt)
         return await this.#write(found.secrets)
     }
   }
@@ -246,14 +253,20 @@ export class Publisher {
   }
 
   #fail(failure: Failure): void {
-    const { clock, observer, onState, random } = this.#options
+    const { observer, onState, random } = this.#options
     this.#state = 'failing'
     this.#attempts += 1
     const nextTryMs = retryDelay(this.#attempts, random)
     observer.failed({ path: this.config.path, ...failure, attempt: this.#attempts, nextTryMs })
     onState()
     // Whether something has changed meanwhile decides `#begin`: then it is tried at once.
-    if (!this.#isOver) this.#retry = clock.setTimer(() => this.wake(), nextTryMs)
+    this.#wakeIn(nextTryMs)
+  }
+
+  #wakeIn(ms: number): void {
+    if (this.#isOver) return
+    this.#retry?.cancel()
+    this.#retry = this.#options.clock.setTimer(() => this.wake(), ms)
   }
 }
 

@@ -131,6 +131,7 @@ export class FilesPart {
     const standings = new Standings({
       cache: heart.cache,
       canList: (provider) => sources.all.get(provider)?.lists === true,
+      stoodStill: () => heart.refresher.stoodStill,
     })
     const made = new Files(files, {
       standings,
