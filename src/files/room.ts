@@ -5,8 +5,10 @@ import { KeptFile } from './kept-file.ts'
 import type { FilesOptions } from './options.ts'
 import { kindOf, type Places } from './places.ts'
 import { Removals } from './removals.ts'
+import { type TriedFile, tryFile } from './trial.ts'
 import { isInMemory } from './writer/memory.ts'
 import { publish, sweepLeftovers, unpublish } from './writer/publish.ts'
+import { tryPlace } from './writer/trial.ts'
 
 /** A change that is ready to happen: none of it can fail. */
 export interface PreparedFiles {
@@ -14,7 +16,7 @@ export interface PreparedFiles {
   abandon(): Promise<void>
 }
 
-const places: Places = { publish, unpublish, sweepLeftovers, isInMemory }
+const places: Places = { publish, unpublish, tryPlace, sweepLeftovers, isInMemory }
 
 /** The files that secrets are written to, and kept as the cache is. */
 export class Files {
@@ -80,6 +82,11 @@ export class Files {
    */
   prepare(files: readonly FileConfig[]): PreparedFiles {
     return { commit: () => this.#change(files), abandon: async () => {} }
+  }
+
+  /** Whether each of them could be written, in the order of the configuration. Nothing is left behind. Never rejects. */
+  async tryOnce(): Promise<TriedFile[]> {
+    return await Promise.all([...this.#kept.values()].map(({ config }) => tryFile(config, this.#places)))
   }
 
   /** Writes nothing more; what is under way is finished. */

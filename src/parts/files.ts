@@ -23,6 +23,15 @@ interface FileAudit {
   }): Promise<void> | undefined
 }
 
+/** Whether a file could be written where the configuration wants it. */
+export interface TriedFile {
+  readonly path: string
+  /** Why not; undefined where it could. */
+  readonly failure: { readonly reason: string; readonly message: string; readonly remedy: string } | undefined
+  /** Whether it lies in memory; undefined where that cannot be told. */
+  readonly inMemory: boolean | undefined
+}
+
 /** The files that are kept, as far as they are used here. */
 interface KeptFiles {
   readonly wereWritten: boolean
@@ -31,6 +40,7 @@ interface KeptFiles {
   start(): void
   called(): void
   prepare(files: readonly FileConfig[]): Prepared
+  tryOnce(): Promise<TriedFile[]>
   close(): Promise<void>
 }
 
@@ -87,6 +97,11 @@ export class FilesPart {
   /** Whether all required files are as they are to be. */
   get areCurrent(): boolean {
     return this.#files?.areCurrent ?? true
+  }
+
+  /** Whether each of them could be written; nothing is, and nothing is left behind. Never rejects. */
+  async tryOnce(): Promise<TriedFile[]> {
+    return (await this.#files?.tryOnce()) ?? []
   }
 
   start(): void {

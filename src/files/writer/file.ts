@@ -70,7 +70,8 @@ async function refuseFolder(disk: Disk, folder: HeldFolder, name: string): Promi
   }
 }
 
-async function isFolder(disk: Disk, folder: HeldFolder, name: string): Promise<boolean> {
+/** Whether a folder lies in it by that name. */
+export async function isFolder(disk: Disk, folder: HeldFolder, name: string): Promise<boolean> {
   const found = await disk.lstat(folder.at(name)).catch(() => undefined)
   return found?.isDirectory() === true
 }
