@@ -3,13 +3,12 @@ import type { Clock, Random, Timer } from '../secrets/clock.ts'
 import type { Standings } from '../secrets/standings.ts'
 import { type Failure, failureOf, incomplete } from './failure.ts'
 import { renderContent } from './formats/render.ts'
-import { LastValues } from './last-values.ts'
-import { type Included, look } from './look.ts'
+import type { Included } from './look.ts'
 import type { FilesObserver } from './observer.ts'
+import { Outlook, type Versions } from './outlook.ts'
 import { kindOf, ownershipOf, type Places, wipe } from './places.ts'
-import type { Given, Recording } from './recording.ts'
+import type { Recording } from './recording.ts'
 import { retryDelay } from './retry-delay.ts'
-import { type Selection, selectionOf } from './selection.ts'
 
 export interface PublisherOptions {
   readonly config: FileConfig
@@ -31,9 +30,6 @@ export interface PublisherOptions {
  */
 const doubt = 5_000
 
-/** By name, what a file has. */
-type Versions = ReadonlyMap<string, Given>
-
 /**
  * Keeps one file as the cache is: one publication at a time, and what changes meanwhile is another one after it. What it
  * publishes is what the cache held in one turn of the event loop, so that what changed together is seen together.
@@ -41,13 +37,9 @@ type Versions = ReadonlyMap<string, Given>
 export class Publisher {
   readonly config: FileConfig
   readonly #options: PublisherOptions
-  readonly #selection: Selection
-  #lastValues: LastValues | undefined
+  readonly #outlook: Outlook
   /** What lies there, as far as this run put it there or found it so; undefined before that. */
   #published: Versions | undefined
-  /** Secrets of the file that their providers said are gone. */
-  readonly #gone = new Set<string>()
-  readonly #noticed = new Set<string>()
   #state: 'waiting' | 'current' | 'failing' = 'waiting'
   /** Whether it has been current once. */
   wasCurrent = false
@@ -66,8 +58,7 @@ export class Publisher {
   constructor(options: PublisherOptions) {
     this.config = options.config
     this.#options = options
-    this.#selection = selectionOf(options.config)
-    this.#lastValues = options.config.removeWhen.includes('gone') ? undefined : new LastValues()
+    this.#outlook = new Outlook(options.config, options.standings)
   }
 
   /** Whether what lies there is what is to lie there, as far as anybody could know at the last attempt. */
@@ -91,7 +82,7 @@ export class Publisher {
 
   /** Whether a secret belongs to it. */
   covers(name: string): boolean {
-    return this.#selection.covers(name)
+    return this.#outlook.covers(name)
   }
 
   /** Nothing is published before: something else may be under way at the path still. */
@@ -102,12 +93,17 @@ export class Publisher {
 
   /** Something happened to a secret of the file. May be called in the middle of that. */
   changed(name: string): void {
-    this.#noticed.add(name)
-    this.wake()
+    this.#outlook.changed(name)
+    this.#wake()
   }
 
   /** Looks again, at the end of this turn of the event loop. */
   wake(): void {
+    this.#outlook.ask()
+    this.#wake()
+  }
+
+  #wake(): void {
     if (this.#isOver || !this.#isStarted) return
     this.#retry?.cancel()
     this.#retry = undefined
@@ -125,11 +121,7 @@ export class Publisher {
     clearImmediate(this.#turn)
     this.#retry?.cancel()
     await this.#running
-    if (next === undefined || next.#lastValues === undefined || next.#isOver) this.#lastValues?.close()
-    else if (this.#lastValues !== undefined) {
-      next.#lastValues.close()
-      next.#lastValues = this.#lastValues
-    }
+    this.#outlook.close(next === undefined || next.#isOver ? undefined : next.#outlook)
   }
 
   #begin(): void {
@@ -140,17 +132,15 @@ export class Publisher {
         this.#running = undefined
         if (!this.#isDue) return
         this.#isDue = false
-        this.wake()
+        this.#wake()
       })
   }
 
   async #publish(): Promise<void> {
-    const { standings, config } = this.#options
-    this.#notice()
-    const before = this.#published && new Set(this.#published.keys())
-    const options = { selection: this.#selection, removeWhen: config.removeWhen, standings }
-    const found = look({ ...options, lastValues: this.#lastValues }, before, (name) => this.#gone.has(name))
-    switch (found.kind) {
+    const found = this.#outlook.look(this.#published, this.isCurrent)
+    switch (found?.kind) {
+      case undefined:
+        return
       case 'waiting':
         return this.#wait(found.secrets)
       case 'unmade':
@@ -164,15 +154,6 @@ export class Publisher {
         if (found.isInDoubt) this.#wakeIn(doubt)
         return await this.#write(found.secrets)
     }
-  }
-
-  /** What providers said is remembered here: the cache forgets soon what does not exist. */
-  #notice(): void {
-    for (const name of this.#noticed) {
-      if (this.#options.standings.of(name).kind === 'missing') this.#gone.add(name)
-      else this.#gone.delete(name)
-    }
-    this.#noticed.clear()
   }
 
   async #write(secrets: ReadonlyMap<string, Included>): Promise<void> {
@@ -218,14 +199,14 @@ export class Publisher {
     if (this.wasCurrent) return this.#succeed(new Map(), 'written')
     // Nothing was there that this run knows of, and so nobody is served: it is waited for still.
     this.#recover()
-    this.#wait(this.#selection.names)
+    this.#wait(this.#outlook.names)
   }
 
   #succeed(versions: Versions | undefined, outcome: 'written' | 'unchanged' = 'unchanged'): void {
     const { onChange, onState } = this.#options
     const changed = outcome === 'written' ? differing(this.#published, versions) : []
     this.#published = versions
-    for (const name of this.#gone) if (versions?.has(name) !== true) this.#gone.delete(name)
+    this.#outlook.settle(versions)
     this.#waitedFor = new Set()
     this.#recover()
     this.#state = 'current'
