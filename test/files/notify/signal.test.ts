@@ -7,9 +7,9 @@ import { systemClock } from '../../../src/secrets/clock.ts'
 import { settle, VirtualClock } from '../../support/virtual-clock.ts'
 import { world } from './support.ts'
 
-/** A program that says each SIGHUP on its standard output. */
+/** A program that says each SIGHUP on its standard output, and ends with this process, which may be cut short. */
 function listener(t: Test): { child: ChildProcess; line: () => Promise<string> } {
-  const body = 'trap "echo hup" HUP; echo ready; while :; do sleep 0.02; done'
+  const body = 'trap "echo hup" HUP; echo ready; while kill -0 $PPID; do sleep 0.02; done'
   const child = spawn('/bin/sh', ['-c', body], { stdio: ['ignore', 'pipe', 'ignore'] })
   t.teardown(() => child.kill('SIGKILL'))
   return {
