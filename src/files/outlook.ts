@@ -3,11 +3,8 @@ import { isPattern } from '../secrets/rules.ts'
 import type { Standings } from '../secrets/standings.ts'
 import { LastValues } from './last-values.ts'
 import { type Look, look } from './look.ts'
-import type { Given } from './recording.ts'
 import { type Selection, selectionOf } from './selection.ts'
-
-/** By name, what a file has. */
-export type Versions = ReadonlyMap<string, Given>
+import type { Versions } from './versions.ts'
 
 /**
  * What one file is to hold, as things happen to its secrets. A look at all of them takes its time, and so is left away

@@ -1,14 +1,16 @@
 import type { FileConfig } from '../config/schema/files.ts'
-import type { Clock, Random, Timer } from '../secrets/clock.ts'
+import type { Clock, Random } from '../secrets/clock.ts'
 import type { Standings } from '../secrets/standings.ts'
 import { type Failure, failureOf, incomplete } from './failure.ts'
 import { renderContent } from './formats/render.ts'
 import type { Included } from './look.ts'
 import type { FilesObserver } from './observer.ts'
-import { Outlook, type Versions } from './outlook.ts'
+import { Outlook } from './outlook.ts'
 import { kindOf, ownershipOf, type Places, wipe } from './places.ts'
 import type { Recording } from './recording.ts'
 import { retryDelay } from './retry-delay.ts'
+import { Rounds } from './rounds.ts'
+import { differing, isSame, type Versions } from './versions.ts'
 
 export interface PublisherOptions {
   readonly config: FileConfig
@@ -38,6 +40,7 @@ export class Publisher {
   readonly config: FileConfig
   readonly #options: PublisherOptions
   readonly #outlook: Outlook
+  readonly #rounds: Rounds
   /** What lies there, as far as this run put it there or found it so; undefined before that. */
   #published: Versions | undefined
   #state: 'waiting' | 'current' | 'failing' = 'waiting'
@@ -48,17 +51,15 @@ export class Publisher {
   /** Whether this run took away what lay there, and put nothing there since. */
   #isRemoved = false
   #attempts = 0
-  #turn: NodeJS.Immediate | undefined
-  #running: Promise<void> | undefined
-  #isDue = false
-  #isStarted = false
-  #retry: Timer | undefined
-  #isOver = false
 
   constructor(options: PublisherOptions) {
     this.config = options.config
     this.#options = options
     this.#outlook = new Outlook(options.config, options.standings)
+    this.#rounds = new Rounds({
+      clock: options.clock,
+      run: () => this.#publish().catch((error) => this.#fail(failureOf(this.config.path, error))),
+    })
   }
 
   /** Whether what lies there is what is to lie there, as far as anybody could know at the last attempt. */
@@ -87,28 +88,20 @@ export class Publisher {
 
   /** Nothing is published before: something else may be under way at the path still. */
   start(): void {
-    this.#isStarted = true
+    this.#rounds.open()
     this.wake()
   }
 
   /** Something happened to a secret of the file. May be called in the middle of that. */
   changed(name: string): void {
     this.#outlook.changed(name)
-    this.#wake()
+    this.#rounds.ask()
   }
 
   /** Looks again, at the end of this turn of the event loop. */
   wake(): void {
     this.#outlook.ask()
-    this.#wake()
-  }
-
-  #wake(): void {
-    if (this.#isOver || !this.#isStarted) return
-    this.#retry?.cancel()
-    this.#retry = undefined
-    if (this.#running !== undefined) this.#isDue = true
-    else this.#turn ??= setImmediate(() => this.#begin())
+    this.#rounds.ask()
   }
 
   /**
@@ -117,23 +110,8 @@ export class Publisher {
    * @param next what keeps the same file from now on: values of secrets that are gone are in it still
    */
   async close(next?: Publisher): Promise<void> {
-    this.#isOver = true
-    clearImmediate(this.#turn)
-    this.#retry?.cancel()
-    await this.#running
-    this.#outlook.close(next === undefined || next.#isOver ? undefined : next.#outlook)
-  }
-
-  #begin(): void {
-    this.#turn = undefined
-    this.#running = this.#publish()
-      .catch((error) => this.#fail(failureOf(this.config.path, error)))
-      .finally(() => {
-        this.#running = undefined
-        if (!this.#isDue) return
-        this.#isDue = false
-        this.#wake()
-      })
+    await this.#rounds.close()
+    this.#outlook.close(next === undefined || next.#rounds.isOver ? undefined : next.#outlook)
   }
 
   async #publish(): Promise<void> {
@@ -151,7 +129,7 @@ export class Publisher {
       case 'absent':
         return await this.#remove(found.cause)
       case 'whole':
-        if (found.isInDoubt) this.#wakeIn(doubt)
+        if (found.isInDoubt) this.#rounds.askIn(doubt, () => this.wake())
         return await this.#write(found.secrets)
     }
   }
@@ -240,27 +218,7 @@ export class Publisher {
     const nextTryMs = retryDelay(this.#attempts, random)
     observer.failed({ path: this.config.path, ...failure, attempt: this.#attempts, nextTryMs })
     onState()
-    // Whether something has changed meanwhile decides `#begin`: then it is tried at once.
-    this.#wakeIn(nextTryMs)
+    // Whether something has changed meanwhile decides `Rounds`: then it is tried at once.
+    this.#rounds.askIn(nextTryMs, () => this.wake())
   }
-
-  #wakeIn(ms: number): void {
-    if (this.#isOver) return
-    this.#retry?.cancel()
-    this.#retry = this.#options.clock.setTimer(() => this.wake(), ms)
-  }
-}
-
-function isSame(a: Versions | undefined, b: Versions): boolean {
-  return (
-    a !== undefined &&
-    a.size === b.size &&
-    [...b].every(([name, { origin }]) => a.get(name)?.origin === origin)
-  )
-}
-
-/** Names that were added, changed or removed. */
-function differing(before: Versions = new Map(), after: Versions = new Map()): string[] {
-  const names = new Set([...before.keys(), ...after.keys()])
-  return [...names].filter((name) => before.get(name)?.origin !== after.get(name)?.origin).sort()
 }
