@@ -45,7 +45,7 @@ export class Schedule {
    * acted upon by ages that nobody could have kept short.
    */
   get isOverslept(): boolean {
-    return this.#clock.now() - this.#firesAt > suspended
+    return this.#timer !== undefined && this.#clock.now() - this.#firesAt > suspended
   }
 
   /** Runs the job at `time` (milliseconds of `clock.now()`) or a little later, in place of when it was planned before. */
@@ -75,7 +75,6 @@ export class Schedule {
     this.#timer?.cancel()
     this.#timer = undefined
     this.#armedFor = Number.POSITIVE_INFINITY
-    this.#firesAt = Number.POSITIVE_INFINITY
     for (const job of this.#heap) {
       job.plannedFor = undefined
       job.slot = -1
@@ -99,10 +98,8 @@ export class Schedule {
     const since = this.#armedFor
     this.#timer = undefined
     this.#armedFor = Number.POSITIVE_INFINITY
-    const firesAt = this.#firesAt
-    this.#firesAt = Number.POSITIVE_INFINITY
     const now = this.#clock.now()
-    if (this.#resume !== undefined && now - firesAt > suspended) this.#spread(now, since, this.#resume)
+    if (this.#resume !== undefined && now - this.#firesAt > suspended) this.#spread(now, since, this.#resume)
     for (let job = this.#heap[0]; job !== undefined && timeOf(job) <= now; job = this.#heap[0]) {
       this.drop(job)
       job.run()
