@@ -219,6 +219,11 @@ export class Sidecar {
     return this.#heart.refresher.refreshAll()
   }
 
+  /** Finds out whether each file could be written, and leaves nothing behind. */
+  tryFiles(): ReturnType<FilesPart['tryOnce']> {
+    return this.#files.tryOnce()
+  }
+
   /**
    * Not ready, then the listeners in the order in which they are needed least, then the providers, then the values.
    * Resolves when all is closed; may hang where a part hangs, so whoever calls it keeps a deadline.

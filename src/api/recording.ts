@@ -105,29 +105,37 @@ function wildcardOf(params: unknown): string | undefined {
   return typeof params['*'] === 'string' ? params['*'] : undefined
 }
 
-const actions: Readonly<Record<string, AuditedAction>> = {
-  secrets: 'read',
-  refresh: 'refresh',
-  rejected: 'rejected',
-  explain: 'explain',
-  events: 'watch',
-}
+const actions: ReadonlyMap<string, AuditedAction> = new Map([
+  ['secrets', 'read'],
+  ['refresh', 'refresh'],
+  ['rejected', 'rejected'],
+  ['explain', 'explain'],
+  ['events', 'watch'],
+])
 
-/** Of the sidecar's end, however it is asked for: a GET is somebody's attempt too. */
-const quitPath = /^(?:https?:\/\/[^/?#]*)?\/quitquitquit(?:[?#]|$)/i
-
-/** The path of a secret in a request target, whichever its form (RFC 9112, section 3.2), however wrong the rest is. */
-const secretPath =
-  /^(?:https?:\/\/[^/?#]*)?\/v1\/(secrets|refresh|rejected|explain|events)(?:\/([^?#]*))?(?:[?#]|$)/i
-
-/** What no route took may be the attempt at a secret all the same: with another method, or with broken escapes. */
+/**
+ * What no route took may be the attempt at a secret, or at the sidecar's end, all the same: with another method, with broken
+ * escapes, or with a spelling that others take for the same path (`//quitquitquit`, `/quitquitquit/`, `/%71uitquitquit`).
+ * The target may have any form (RFC 9112, section 3.2), and be wrong in the rest.
+ */
 function askedByPath(url: string): Asked | undefined {
-  if (quitPath.test(url)) return { action: 'quit', name: null }
-  const [, place = '', name = ''] = secretPath.exec(url) ?? []
-  const action = actions[place.toLowerCase()]
+  const [, path = ''] = /^(?:https?:\/\/[^/?#]*)?([^?#]*)/i.exec(url) ?? []
+  const [top, below] = partsOf(path)
+  if (top === 'quitquitquit' && onlySlashes.test(below)) return { action: 'quit', name: null }
+  if (top !== 'v1') return undefined
+  const [place, name] = partsOf(below)
+  const action = actions.get(place)
   if (action === undefined) return undefined
   if (name === '') return { action: action === 'read' ? 'list' : action, name: null }
   return { action, name: decoded(name) }
+}
+
+const onlySlashes = /^(?:\/|%2f)*$/i
+
+/** The first part of a path, as it is meant, and what follows the slash behind it, as it stands. */
+function partsOf(path: string): readonly [first: string, rest: string] {
+  const [, first = '', rest = ''] = /^(?:\/|%2f)*(.*?)(?:(?:\/|%2f)(.*))?$/is.exec(path) ?? []
+  return [decoded(first).toLowerCase(), rest]
 }
 
 function decoded(text: string): string {

@@ -18,9 +18,12 @@ The tokens of callers are read, and judged, where they are there.
 
   --config FILE   as for "sidekeep run"
   --connect       also fetches every secret once and says how that went, one line a secret; never a value;
+                  and whether each file could be written, as this user, with its mode, owner and group,
+                  and whether it would lie in memory; writes none, and leaves nothing behind;
                   SIGINT, SIGTERM and SIGHUP end it in order, a second one at once
 
-Exit codes: 0 all is well, 1 a secret could not be fetched, or a signal came, 78 wrong configuration.`,
+Exit codes: 0 all is well, 1 a secret could not be fetched, or a file not be written, or a signal came,
+78 wrong configuration.`,
   async run(args) {
     const { values } = parse('check', args, { config: { type: 'string' }, connect: { type: 'boolean' } })
     // Left alone, a signal would leave programs running, and leases that nobody gives back.
@@ -44,28 +47,36 @@ Exit codes: 0 all is well, 1 a secret could not be fetched, or a signal came, 78
   },
 }
 
+type Tried = Awaited<ReturnType<Sidecar['tryFiles']>>[number]
+
 async function connect({ config }: Loaded, { asked }: Signals): Promise<number> {
   const log = await createLog({ level: 'silent', format: 'json' })
   const sidecar = await Sidecar.create({ config, log, version })
   // Timers of the heart keep no process alive, and between two calls there may be nothing else.
   const alive = setInterval(() => {}, 60_000)
   let signal: NodeJS.Signals | undefined
+  const trial = sidecar.tryFiles()
   try {
-    const results = await Promise.race([sidecar.fetchOnce(), asked])
-    if (typeof results === 'string') {
-      signal = results
+    const ended = await Promise.race([Promise.all([sidecar.fetchOnce(), trial]), asked])
+    if (typeof ended === 'string') {
+      signal = ended
       return exitCodes.failed
     }
+    const [results, files] = ended
     for (const { name, result } of results) print(line(name, result))
     const fetchedNothing = Object.keys(config.secrets).filter(
       (rule) => rule.includes('*') && !results.map(({ name }) => name).some(globOf(rule)),
     )
     for (const rule of fetchedNothing)
       print(`--      ${rule}: a pattern; its provider lists none of its secrets, or cannot list`)
-    return results.every(({ result }) => result.outcome === 'rotated' || result.outcome === 'unchanged')
-      ? exitCodes.ok
-      : exitCodes.failed
+    for (const file of files) print(lineOfFile(file))
+    const isFetched = results.every(
+      ({ result }) => result.outcome === 'rotated' || result.outcome === 'unchanged',
+    )
+    return isFetched && files.every(({ failure }) => failure === undefined) ? exitCodes.ok : exitCodes.failed
   } finally {
+    // What was tried is not left behind for a signal.
+    await trial
     await sidecar.stop()
     clearInterval(alive)
     if (signal !== undefined) printError(`sidekeep: ${signal}: stopped before all secrets were fetched`)
@@ -82,6 +93,14 @@ function line(name: string, result: RefreshResult): string {
     case 'failed':
       return `FAILED  ${name}: ${result.error.kind}: ${result.error.message}`
   }
+}
+
+function lineOfFile({ path, failure, inMemory }: Tried): string {
+  if (failure !== undefined) {
+    return `FAILED  ${path}: ${failure.reason}: ${failure.message}. ${failure.remedy}`
+  }
+  if (inMemory === undefined) return `ok      ${path}: can be written`
+  return `ok      ${path}: can be written, ${inMemory ? 'in memory' : 'on a disk, where values outlive the pod'}`
 }
 
 function originOf({ provider, onFallback }: SecretStatus): string {

@@ -51,14 +51,15 @@ const answerTimeout = 30_000
 /**
  * A client that shows its token, where it has one.
  *
+ * @param timeoutMs how long an answer may take
  * @throws SIDEKEEP_USAGE where the address is none
  */
-export function createClient(options: ClientOptions): Client {
+export function createClient(options: ClientOptions, timeoutMs = answerTimeout): Client {
   const address = addressOf(options)
   const send = async (method: Method, path: string, headers: Record<string, string> = {}) => {
     const token = await readToken(options['token-file'], address)
     const credential = token === undefined ? {} : { authorization: `Bearer ${token}` }
-    return await ask(address, method, path, { ...credential, ...headers }, options.ca, answerTimeout)
+    return await ask(address, method, path, { ...credential, ...headers }, options.ca, timeoutMs)
   }
   return {
     get: (path, headers) => send('GET', path, headers),
@@ -115,10 +116,18 @@ async function ask(
       }),
     )
   })
-  sent.setTimeout(timeoutMs, () => sent.destroy(new Error(`no answer within ${timeoutMs} ms`)))
+  // In all: a time-out of the socket begins once that is connected, and anew with each byte.
+  const timer = setTimeout(() => {
+    sent.destroy()
+    fail(new Error(`no answer within ${Math.ceil(timeoutMs)} ms`))
+  }, timeoutMs)
   sent.on('error', fail)
   sent.end()
-  return await promise
+  try {
+    return await promise
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** The path of a secret's resource; slashes stay, as the API takes them plain. */
@@ -140,7 +149,8 @@ export function explainProblem(answer: Answer): number {
   return answer.status >= 500 ? exitCodes.unavailable : exitCodes.failed
 }
 
-function problemOf(answer: Answer): { code: string; detail: string } {
+/** The problem that a sidecar answered with; where it is none, that. */
+export function problemOf(answer: Answer): { code: string; detail: string } {
   try {
     const problem: unknown = JSON.parse(answer.body.toString('utf8'))
     if (typeof problem === 'object' && problem !== null && 'code' in problem && 'detail' in problem) {

@@ -1,5 +1,6 @@
 import { CodedError } from '../errors.ts'
-import { apiHelp, apiOptions, createHealthClient } from './client.ts'
+import { askHealth } from './client/health.ts'
+import { apiHelp, apiOptions } from './client.ts'
 import type { Command } from './command.ts'
 import { exitCodes, parse, print, printError } from './command.ts'
 
@@ -23,9 +24,8 @@ Exit codes: 0 yes, 1 no, 69 no sidecar answers, 78 wrong usage.`,
         `There is no probe "${probe}"; expected one of ${probes.join(', ')}.`,
       ])
     }
-    const answer = await createHealthClient(values, probeTimeout).get(`/${probe}`)
-    const text = answer.body.toString('utf8').trimEnd()
-    if (answer.status === 200) {
+    const { passed, text } = await askHealth(values, probe, probeTimeout)
+    if (passed) {
       print(text)
       return exitCodes.ok
     }

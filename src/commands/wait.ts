@@ -1,25 +1,35 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseDuration } from '../config/quantities.ts'
 import { CodedError } from '../errors.ts'
+import { askHealth } from './client/health.ts'
+import { lackingSecrets } from './client/lacking.ts'
 import type { ClientOptions } from './client.ts'
-import { apiHelp, apiOptions, createHealthClient } from './client.ts'
+import { callerHelp, callerOptions } from './client.ts'
 import type { Command } from './command.ts'
-import { exitCodes, parse } from './command.ts'
+import { exitCodes, parse, printError } from './command.ts'
 
 /** How long between two questions, in milliseconds: short against the start of a container. */
 const pause = 100
+/** How long one answer is waited for, in milliseconds: whoever hangs may be another one soon. */
+const patience = 5_000
+/** How long it waits without a word, in milliseconds: most starts are over by then. */
+const quiet = 2_000
+/** After so many milliseconds it says the same again. */
+const silence = 60_000
 
 export const command: Command = {
   help: `sidekeep wait [--timeout 60s]
 
-Waits until a sidecar answers and holds all required secrets, for entry scripts and init containers.
+Waits until a sidecar answers and is ready: it holds all required secrets, and has written all required files. For
+entry scripts, and hooks of containers. Says what it waits for, and at the end which secrets are lacking, where it
+may know them: that takes a token where the sidecar has callers, and the waiting takes none.
 
   --timeout TIME   how long at the most, such as 500ms, 10s or 5m; 60s by default
-${apiHelp}
+${callerHelp}
 
 Exit codes: 0 ready, 75 not ready in time, 78 wrong usage.`,
   async run(args) {
-    const { values } = parse('wait', args, { ...apiOptions, timeout: { type: 'string', default: '60s' } })
+    const { values } = parse('wait', args, { ...callerOptions, timeout: { type: 'string', default: '60s' } })
     const timeoutMs = parseDuration(values.timeout)
     if (timeoutMs === undefined) {
       throw new CodedError('SIDEKEEP_USAGE', [
@@ -27,25 +37,50 @@ Exit codes: 0 ready, 75 not ready in time, 78 wrong usage.`,
       ])
     }
     const deadline = performance.now() + timeoutMs
+    const told = new Told()
     for (;;) {
       const left = deadline - performance.now()
-      const hindrance = await whyNotReady(values, Math.max(1, left))
+      const hindrance = await whyNotReady(values, Math.max(1, Math.min(left, patience)))
       if (hindrance === undefined) return exitCodes.ok
       if (performance.now() + pause >= deadline) {
-        throw new CodedError('SIDEKEEP_WAIT_TIMED_OUT', [values.timeout, hindrance])
+        const lacking = await lackingSecrets(values)
+        const what = lacking === undefined ? hindrance : `${hindrance}. Not held: ${lacking}`
+        throw new CodedError('SIDEKEEP_WAIT_TIMED_OUT', [values.timeout, what])
       }
+      told.tell(hindrance)
       await sleep(pause)
     }
   },
 }
 
+/** What the log of an init container, or of an entry script, has of a long wait: enough to see, and no more. */
+class Told {
+  #what: string | undefined
+  #nextAt = performance.now() + quiet
+
+  tell(hindrance: string): void {
+    const now = performance.now()
+    const isDue = now >= this.#nextAt + (hindrance === this.#what ? silence : 0)
+    if (!isDue) return
+    printError(`sidekeep: waiting: ${hindrance}`)
+    this.#what = hindrance
+    this.#nextAt = now + quiet
+  }
+}
+
 async function whyNotReady(options: ClientOptions, timeoutMs: number): Promise<string | undefined> {
   try {
-    const answer = await createHealthClient(options, timeoutMs).get('/readyz')
-    if (answer.status === 200) return undefined
-    return answer.body.toString('utf8').trim().replaceAll('\n', ', ')
+    const { passed, text } = await askHealth(options, 'readyz', timeoutMs)
+    return passed ? undefined : failedChecks(text)
   } catch (error) {
     if (error instanceof CodedError && error.code === 'SIDEKEEP_UNREACHABLE') return error.message
     throw error
   }
+}
+
+/** What it waits for, without what is well already. */
+function failedChecks(text: string): string {
+  const lines = text.split('\n')
+  const failed = lines.filter((line) => line.startsWith('[-]'))
+  return (failed.length > 0 ? failed : lines).join(', ')
 }

@@ -1,11 +1,11 @@
 import { rmdir } from 'node:fs/promises'
 import type { FileConfig } from '../config/schema/files.ts'
-import { failureOf } from './failure.ts'
 import { Notifier } from './notify/notifier.ts'
 import type { FilesOptions } from './options.ts'
 import { kindOf, type Places } from './places.ts'
 import { Publisher } from './publisher.ts'
 import { Recording } from './recording.ts'
+import type { Removal } from './removal.ts'
 
 export interface KeptFileOptions extends Omit<FilesOptions, 'places'> {
   readonly places: Places
@@ -47,28 +47,24 @@ export class KeptFile {
   /**
    * The configuration has another for its path, or none.
    *
-   * @param next what is kept there from now on; undefined: what lies there is removed
+   * @param next what is kept there from now on
    * @param before what is under way there still of those that left earlier
+   * @param removal of what lies there, where `next` does not replace it
    */
-  async leave(next: KeptFile | undefined, before: Promise<void> | undefined): Promise<void> {
-    const { observer, places } = this.#options
-    const { path } = this.config
-    // At once: it may be added again before all of this is over.
-    if (next?.config.path !== path) observer.dropped({ path })
+  async leave(
+    next: KeptFile | undefined,
+    before: Promise<void> | undefined,
+    removal: Removal | undefined,
+  ): Promise<void> {
     await this.close(next)
     await before
     const { untold } = this.#notifier
     // Who takes over is who tells.
     if (next !== undefined && untold.length > 0) next.#notifier.changed(untold)
-    if (next !== undefined && kindOf(next.config) === kindOf(this.config)) return
-    try {
-      const outcome = await places.unpublish(path, kindOf(this.config))
-      if (outcome === 'removed') observer.removed({ path, cause: 'configuration' })
-      // The folder stays, for what others may have in it; a file can take its place only where nobody has.
-      if (next !== undefined && kindOf(next.config) === 'file') await rmdir(path).catch(() => {})
-    } catch (error) {
-      observer.failed({ path, ...failureOf(path, error), attempt: 1, nextTryMs: 0 })
-    }
+    await removal?.run()
+    // The folder stays, for what others may have in it; a file can take its place only where nobody has.
+    const isReplaced = removal !== undefined && next !== undefined && kindOf(next.config) === 'file'
+    if (isReplaced) await rmdir(this.config.path).catch(() => {})
   }
 
   /** Writes nothing more, and tells nobody. */

@@ -15,7 +15,12 @@ export interface Included {
 /** What a file is to hold, as the cache says at one moment. */
 export type Look =
   /** By name, in the order of the names. */
-  | { readonly kind: 'whole'; readonly secrets: ReadonlyMap<string, Included> }
+  | {
+      readonly kind: 'whole'
+      readonly secrets: ReadonlyMap<string, Included>
+      /** Whether some expired while the process stood still: whether they stay is known once they were fetched again. */
+      readonly isInDoubt: boolean
+    }
   /** Nothing can be said before these are known. */
   | { readonly kind: 'waiting'; readonly secrets: readonly string[] }
   /** Secrets that are in the file are not held, and nobody says that they are gone. */
@@ -51,6 +56,7 @@ export function look(
   const found = new Map<string, Included>()
   const unknown: string[] = []
   const lacking: string[] = []
+  let isInDoubt = false
   let absent: 'gone' | 'expired' | undefined
   for (const name of namesOf(selection, standings, before, lastValues)) {
     const standing = goneOr(standings.of(name), name, isGone)
@@ -63,10 +69,10 @@ export function look(
   if (unknown.length > 0) return { kind: 'incomplete', secrets: unknown }
   if (selection.needsAll && absent !== undefined) return { kind: 'absent', cause: absent }
   if (selection.needsAll && lacking.length > 0) return { kind: 'unmade', secrets: lacking }
-  return { kind: 'whole', secrets: found }
+  return { kind: 'whole', secrets: found, isInDoubt }
 
   function include(name: string, standing: Standing): Included | undefined {
-    if (standing.kind === 'held' || (standing.kind === 'expired' && !removeWhen.includes('expired'))) {
+    if (standing.kind === 'held' || (standing.kind === 'expired' && stays(name, standing.overslept))) {
       const { secret } = standing
       lastValues?.keep(name, secret.version, secret)
       return { secret, version: secret.version, origin: secret }
@@ -74,8 +80,17 @@ export function look(
     return standing.kind === 'missing' ? lastValues?.recall(name) : undefined
   }
 
-  function isRemoved({ kind }: Standing): boolean {
-    return kind === 'expired' || (kind === 'missing' && removeWhen.includes('gone'))
+  /** For a pause of ours nothing leaves a file, and nothing that was not in it is put there. */
+  function stays(name: string, overslept: boolean): boolean {
+    if (!removeWhen.includes('expired')) return true
+    if (!overslept || before?.has(name) !== true) return false
+    isInDoubt = true
+    return true
+  }
+
+  function isRemoved(standing: Standing): boolean {
+    const { kind } = standing
+    return (kind === 'expired' && !standing.overslept) || (kind === 'missing' && removeWhen.includes('gone'))
   }
 }
 

@@ -22,7 +22,7 @@ export const fileFailures = [
 export interface FilesObserver extends NotifyObserver {
   /** A file is kept from now on: what is counted of it is shown as 0 before it happens. */
   added(event: { path: string; notifications: readonly string[] }): void
-  /** A file is kept no longer. */
+  /** A file is kept no longer, and nothing of it is to be removed any more. */
   dropped(event: { path: string }): void
   /** Nothing is written before these are known: names of secrets, and of patterns. Told when others are waited for, or half of them are known. */
   waits(event: { path: string; secrets: readonly string[] }): void

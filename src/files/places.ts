@@ -5,8 +5,10 @@ import type { Content, Ownership } from './content.ts'
 export interface Places {
   /** Puts it there in one step. @throws WriteError: what lay there lies there still */
   publish(path: string, content: Content, ownership: Ownership): Promise<'written' | 'unchanged'>
-  /** @throws WriteError */
+  /** `absent`: nothing was published there, or something else lies there. @throws WriteError */
   unpublish(path: string, kind: Content['kind']): Promise<'removed' | 'absent'>
+  /** Whether something could be published there, without doing it. @throws WriteError: it could not */
+  tryPlace(path: string, kind: Content['kind'], ownership: Ownership): Promise<void>
   sweepLeftovers(path: string, kind: Content['kind']): Promise<number>
   /** Undefined where that cannot be told. */
   isInMemory(path: string): Promise<boolean | undefined>

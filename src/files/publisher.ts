@@ -1,15 +1,16 @@
 import type { FileConfig } from '../config/schema/files.ts'
-import type { Clock, Random, Timer } from '../secrets/clock.ts'
+import type { Clock, Random } from '../secrets/clock.ts'
 import type { Standings } from '../secrets/standings.ts'
 import { type Failure, failureOf, incomplete } from './failure.ts'
 import { renderContent } from './formats/render.ts'
-import { LastValues } from './last-values.ts'
-import { type Included, look } from './look.ts'
+import type { Included } from './look.ts'
 import type { FilesObserver } from './observer.ts'
+import { Outlook } from './outlook.ts'
 import { kindOf, ownershipOf, type Places, wipe } from './places.ts'
-import type { Given, Recording } from './recording.ts'
+import type { Recording } from './recording.ts'
 import { retryDelay } from './retry-delay.ts'
-import { type Selection, selectionOf } from './selection.ts'
+import { Rounds } from './rounds.ts'
+import { differing, isSame, type Versions } from './versions.ts'
 
 export interface PublisherOptions {
   readonly config: FileConfig
@@ -25,8 +26,11 @@ export interface PublisherOptions {
   readonly onState: () => void
 }
 
-/** By name, what a file has. */
-type Versions = ReadonlyMap<string, Given>
+/**
+ * How long until a file is looked at again in which secrets stay only because the process stood still, in milliseconds:
+ * they are given half a minute to be fetched again, and nobody says when that is over.
+ */
+const doubt = 5_000
 
 /**
  * Keeps one file as the cache is: one publication at a time, and what changes meanwhile is another one after it. What it
@@ -35,13 +39,10 @@ type Versions = ReadonlyMap<string, Given>
 export class Publisher {
   readonly config: FileConfig
   readonly #options: PublisherOptions
-  readonly #selection: Selection
-  #lastValues: LastValues | undefined
+  readonly #outlook: Outlook
+  readonly #rounds: Rounds
   /** What lies there, as far as this run put it there or found it so; undefined before that. */
   #published: Versions | undefined
-  /** Secrets of the file that their providers said are gone. */
-  readonly #gone = new Set<string>()
-  readonly #noticed = new Set<string>()
   #state: 'waiting' | 'current' | 'failing' = 'waiting'
   /** Whether it has been current once. */
   wasCurrent = false
@@ -50,18 +51,15 @@ export class Publisher {
   /** Whether this run took away what lay there, and put nothing there since. */
   #isRemoved = false
   #attempts = 0
-  #turn: NodeJS.Immediate | undefined
-  #running: Promise<void> | undefined
-  #isDue = false
-  #isStarted = false
-  #retry: Timer | undefined
-  #isOver = false
 
   constructor(options: PublisherOptions) {
     this.config = options.config
     this.#options = options
-    this.#selection = selectionOf(options.config)
-    this.#lastValues = options.config.removeWhen.includes('gone') ? undefined : new LastValues()
+    this.#outlook = new Outlook(options.config, options.standings)
+    this.#rounds = new Rounds({
+      clock: options.clock,
+      run: () => this.#publish().catch((error) => this.#fail(failureOf(this.config.path, error))),
+    })
   }
 
   /** Whether what lies there is what is to lie there, as far as anybody could know at the last attempt. */
@@ -85,28 +83,25 @@ export class Publisher {
 
   /** Whether a secret belongs to it. */
   covers(name: string): boolean {
-    return this.#selection.covers(name)
+    return this.#outlook.covers(name)
   }
 
   /** Nothing is published before: something else may be under way at the path still. */
   start(): void {
-    this.#isStarted = true
+    this.#rounds.open()
     this.wake()
   }
 
   /** Something happened to a secret of the file. May be called in the middle of that. */
   changed(name: string): void {
-    this.#noticed.add(name)
-    this.wake()
+    this.#outlook.changed(name)
+    this.#rounds.ask()
   }
 
   /** Looks again, at the end of this turn of the event loop. */
   wake(): void {
-    if (this.#isOver || !this.#isStarted) return
-    this.#retry?.cancel()
-    this.#retry = undefined
-    if (this.#running !== undefined) this.#isDue = true
-    else this.#turn ??= setImmediate(() => this.#begin())
+    this.#outlook.ask()
+    this.#rounds.ask()
   }
 
   /**
@@ -115,36 +110,15 @@ export class Publisher {
    * @param next what keeps the same file from now on: values of secrets that are gone are in it still
    */
   async close(next?: Publisher): Promise<void> {
-    this.#isOver = true
-    clearImmediate(this.#turn)
-    this.#retry?.cancel()
-    await this.#running
-    if (next === undefined || next.#lastValues === undefined || next.#isOver) this.#lastValues?.close()
-    else if (this.#lastValues !== undefined) {
-      next.#lastValues.close()
-      next.#lastValues = this.#lastValues
-    }
-  }
-
-  #begin(): void {
-    this.#turn = undefined
-    this.#running = this.#publish()
-      .catch((error) => this.#fail(failureOf(this.config.path, error)))
-      .finally(() => {
-        this.#running = undefined
-        if (!this.#isDue) return
-        this.#isDue = false
-        this.wake()
-      })
+    await this.#rounds.close()
+    this.#outlook.close(next === undefined || next.#rounds.isOver ? undefined : next.#outlook)
   }
 
   async #publish(): Promise<void> {
-    const { standings, config } = this.#options
-    this.#notice()
-    const before = this.#published && new Set(this.#published.keys())
-    const options = { selection: this.#selection, removeWhen: config.removeWhen, standings }
-    const found = look({ ...options, lastValues: this.#lastValues }, before, (name) => this.#gone.has(name))
-    switch (found.kind) {
+    const found = this.#outlook.look(this.#published, this.isCurrent)
+    switch (found?.kind) {
+      case undefined:
+        return
       case 'waiting':
         return this.#wait(found.secrets)
       case 'unmade':
@@ -155,17 +129,9 @@ export class Publisher {
       case 'absent':
         return await this.#remove(found.cause)
       case 'whole':
+        if (found.isInDoubt) this.#rounds.askIn(doubt, () => this.wake())
         return await this.#write(found.secrets)
     }
-  }
-
-  /** What providers said is remembered here: the cache forgets soon what does not exist. */
-  #notice(): void {
-    for (const name of this.#noticed) {
-      if (this.#options.standings.of(name).kind === 'missing') this.#gone.add(name)
-      else this.#gone.delete(name)
-    }
-    this.#noticed.clear()
   }
 
   async #write(secrets: ReadonlyMap<string, Included>): Promise<void> {
@@ -211,14 +177,14 @@ export class Publisher {
     if (this.wasCurrent) return this.#succeed(new Map(), 'written')
     // Nothing was there that this run knows of, and so nobody is served: it is waited for still.
     this.#recover()
-    this.#wait(this.#selection.names)
+    this.#wait(this.#outlook.names)
   }
 
   #succeed(versions: Versions | undefined, outcome: 'written' | 'unchanged' = 'unchanged'): void {
     const { onChange, onState } = this.#options
     const changed = outcome === 'written' ? differing(this.#published, versions) : []
     this.#published = versions
-    for (const name of this.#gone) if (versions?.has(name) !== true) this.#gone.delete(name)
+    this.#outlook.settle(versions)
     this.#waitedFor = new Set()
     this.#recover()
     this.#state = 'current'
@@ -246,27 +212,13 @@ export class Publisher {
   }
 
   #fail(failure: Failure): void {
-    const { clock, observer, onState, random } = this.#options
+    const { observer, onState, random } = this.#options
     this.#state = 'failing'
     this.#attempts += 1
     const nextTryMs = retryDelay(this.#attempts, random)
     observer.failed({ path: this.config.path, ...failure, attempt: this.#attempts, nextTryMs })
     onState()
-    // Whether something has changed meanwhile decides `#begin`: then it is tried at once.
-    if (!this.#isOver) this.#retry = clock.setTimer(() => this.wake(), nextTryMs)
+    // Whether something has changed meanwhile decides `Rounds`: then it is tried at once.
+    this.#rounds.askIn(nextTryMs, () => this.wake())
   }
-}
-
-function isSame(a: Versions | undefined, b: Versions): boolean {
-  return (
-    a !== undefined &&
-    a.size === b.size &&
-    [...b].every(([name, { origin }]) => a.get(name)?.origin === origin)
-  )
-}
-
-/** Names that were added, changed or removed. */
-function differing(before: Versions = new Map(), after: Versions = new Map()): string[] {
-  const names = new Set([...before.keys(), ...after.keys()])
-  return [...names].filter((name) => before.get(name)?.origin !== after.get(name)?.origin).sort()
 }

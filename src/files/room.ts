@@ -3,9 +3,12 @@ import { isEqual } from '../config/equal.ts'
 import type { FileConfig } from '../config/schema/files.ts'
 import { KeptFile } from './kept-file.ts'
 import type { FilesOptions } from './options.ts'
-import type { Places } from './places.ts'
+import { kindOf, type Places } from './places.ts'
+import { Removals } from './removals.ts'
+import { type TriedFile, tryFile } from './trial.ts'
 import { isInMemory } from './writer/memory.ts'
 import { publish, sweepLeftovers, unpublish } from './writer/publish.ts'
+import { tryPlace } from './writer/trial.ts'
 
 /** A change that is ready to happen: none of it can fail. */
 export interface PreparedFiles {
@@ -13,7 +16,7 @@ export interface PreparedFiles {
   abandon(): Promise<void>
 }
 
-const places: Places = { publish, unpublish, sweepLeftovers, isInMemory }
+const places: Places = { publish, unpublish, tryPlace, sweepLeftovers, isInMemory }
 
 /** The files that secrets are written to, and kept as the cache is. */
 export class Files {
@@ -23,6 +26,7 @@ export class Files {
   #kept = new Map<string, KeptFile>()
   /** By place, until nothing is under way there of those that were replaced or removed. */
   readonly #leaving = new Map<string, Promise<void>>()
+  readonly #removals: Removals
   #wereWritten = false
   #isStarted = false
   #isOver = false
@@ -31,6 +35,7 @@ export class Files {
   constructor(files: readonly FileConfig[], options: FilesOptions) {
     this.#options = options
     this.#places = options.places ?? places
+    this.#removals = new Removals({ ...options, places: this.#places })
     for (const config of files) this.#kept.set(placeOf(config), this.#keep(config))
   }
 
@@ -43,9 +48,9 @@ export class Files {
     return this.#wereWritten
   }
 
-  /** Whether every required file is as it is to be, as far as it was once. */
+  /** Whether every required file is as it is to be, as far as it was once, and every one that was is gone. */
   get areCurrent(): boolean {
-    if (!this.wereWritten) return false
+    if (!this.wereWritten || this.#removals.isRequiredFailing) return false
     return this.#required().every(({ publisher }) => !publisher.isFailing)
   }
 
@@ -79,10 +84,16 @@ export class Files {
     return { commit: () => this.#change(files), abandon: async () => {} }
   }
 
+  /** Whether each of them could be written, in the order of the configuration. Nothing is left behind. Never rejects. */
+  async tryOnce(): Promise<TriedFile[]> {
+    return await Promise.all([...this.#kept.values()].map(({ config }) => tryFile(config, this.#places)))
+  }
+
   /** Writes nothing more; what is under way is finished. */
   async close(): Promise<void> {
     this.#isOver = true
     this.#unwatch()
+    this.#removals.close()
     await Promise.all([...[...this.#kept.values()].map((kept) => kept.close()), ...this.#leaving.values()])
   }
 
@@ -109,12 +120,24 @@ export class Files {
   /** Each place by itself: one that hangs keeps no other from being written. */
   #follow(place: string, former: KeptFile | undefined, next: KeptFile | undefined): void {
     const leaving = this.#leaving.get(place)
-    const left = Promise.all([former?.leave(next, leaving), leaving]).then(() => {
+    if (next !== undefined) this.#removals.withdraw(place, next.config)
+    const left = Promise.all([former && this.#leave(place, former, next), leaving]).then(() => {
       if (this.#leaving.get(place) === left) this.#leaving.delete(place)
       // Only now is nothing of the former ones under way there.
       if (this.#isStarted && !this.#isOver) next?.start()
     })
     this.#leaving.set(place, left)
+  }
+
+  async #leave(place: string, former: KeptFile, next: KeptFile | undefined): Promise<void> {
+    const { config } = former
+    const isReplaced = next !== undefined && kindOf(next.config) === kindOf(config)
+    const removal = isReplaced ? undefined : this.#removals.add(place, config)
+    await former.leave(next, this.#leaving.get(place), removal)
+    if (removal !== undefined) this.#removals.over(place, removal)
+    // What fails to go is shown until it is gone; the same path may be kept again by then.
+    const { path } = config
+    if (this.#kept.get(place)?.config.path !== path) this.#options.observer.dropped({ path })
   }
 
   #keep(config: FileConfig): KeptFile {

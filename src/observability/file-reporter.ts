@@ -47,6 +47,8 @@ export class FileReporter {
 
   added({ path, notifications }: { path: string; notifications: readonly string[] }): void {
     this.#cells.added(path, notifications)
+    // Whatever fails from now on is news, although something like it failed before.
+    this.#failing.delete(path)
   }
 
   dropped({ path }: { path: string }): void {

@@ -23,6 +23,15 @@ interface FileAudit {
   }): Promise<void> | undefined
 }
 
+/** Whether a file could be written where the configuration wants it. */
+export interface TriedFile {
+  readonly path: string
+  /** Why not; undefined where it could. */
+  readonly failure: { readonly reason: string; readonly message: string; readonly remedy: string } | undefined
+  /** Whether it lies in memory; undefined where that cannot be told. */
+  readonly inMemory: boolean | undefined
+}
+
 /** The files that are kept, as far as they are used here. */
 interface KeptFiles {
   readonly wereWritten: boolean
@@ -31,6 +40,7 @@ interface KeptFiles {
   start(): void
   called(): void
   prepare(files: readonly FileConfig[]): Prepared
+  tryOnce(): Promise<TriedFile[]>
   close(): Promise<void>
 }
 
@@ -89,6 +99,11 @@ export class FilesPart {
     return this.#files?.areCurrent ?? true
   }
 
+  /** Whether each of them could be written; nothing is, and nothing is left behind. Never rejects. */
+  async tryOnce(): Promise<TriedFile[]> {
+    return (await this.#files?.tryOnce()) ?? []
+  }
+
   start(): void {
     this.#isStarted = true
     this.#files?.start()
@@ -131,6 +146,7 @@ export class FilesPart {
     const standings = new Standings({
       cache: heart.cache,
       canList: (provider) => sources.all.get(provider)?.lists === true,
+      stoodStill: () => heart.refresher.stoodStill,
     })
     const made = new Files(files, {
       standings,

@@ -1,6 +1,7 @@
-import { backoffCap, backoffDelay } from './backoff.ts'
 import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
+import { FeedMemory } from './feed-memory.ts'
+import { FeedPause } from './feed-pause.ts'
 import type { Queued } from './feed-queue.ts'
 import { FeedQueue } from './feed-queue.ts'
 import { Gathering } from './gathering.ts'
@@ -20,13 +21,9 @@ import type { Units } from './units.ts'
  * nothing depends on yet: that three of a list are denied does not keep what is held from being refreshed.
  */
 const patienceMs = 10 * 60_000
-/** Over how long feeds come back that failed at the same time, in milliseconds. */
-const returnSpread = 2_000
 /** For how long, in milliseconds, lists do not have a name asked for again that is denied or unfit, or missing after all. */
 const unfitFor = 5 * 60_000
 const missingFor = 60_000
-/** How many names are remembered as evicted, and as those that are left alone. */
-const maxRemembered = 10_000
 
 export interface KeyFeedOptions {
   readonly source: UnitSource
@@ -66,15 +63,9 @@ export class KeyFeed implements Job {
   readonly #options: KeyFeedOptions
   readonly #waiting = new FeedQueue()
   readonly #asked = new Set<string>()
-  readonly #evicted = new Set<string>()
-  /** Until when each is left alone, on the monotonic clock. */
-  readonly #leftAlone = new Map<string, number>()
+  readonly #memory: FeedMemory
+  readonly #pause: FeedPause
   readonly #gatherings = new Set<Gathering>()
-  /** On the monotonic clock. */
-  #pausedUntil = Number.NEGATIVE_INFINITY
-  #pausedFor: ProviderError | undefined
-  /** How many attempts in a row ended in a pause. */
-  #failures = 0
   #loaded = 0
   #failed = 0
   #hasMore = false
@@ -84,6 +75,8 @@ export class KeyFeed implements Job {
 
   constructor(options: KeyFeedOptions) {
     this.#options = options
+    this.#memory = new FeedMemory(options.clock)
+    this.#pause = new FeedPause(options)
   }
 
   get tally(): FeedTally {
@@ -111,7 +104,7 @@ export class KeyFeed implements Job {
     const { cache, tally } = this.#options
     for (const match of matches) {
       const { name, rule } = match
-      if (this.#asked.has(name) || this.#evicted.has(name) || cache.read(name).kind !== 'undiscovered')
+      if (this.#asked.has(name) || this.#memory.wasEvicted(name) || cache.read(name).kind !== 'undiscovered')
         continue
       const hasRoom = this.#waiting.size < cache.roomFor(tally().underWay)
       if (hasRoom || (rule.required && this.#waiting.required < this.#requiredRoom()))
@@ -121,17 +114,14 @@ export class KeyFeed implements Job {
   }
 
   evicted(name: string): void {
-    this.#evicted.delete(name)
-    this.#evicted.add(name)
-    forgetOldest(this.#evicted)
+    this.#memory.evicted(name)
   }
 
   /** Other rules hold, and maybe other bounds: what waits goes by them. It goes on when it is `run`. */
   apply(): void {
     const waiting = [...this.#waiting.names()]
     this.#waiting.clear()
-    this.#evicted.clear()
-    this.#leftAlone.clear()
+    this.#memory.clear()
     for (const name of waiting) this.#wait(name)
     this.#owe()
   }
@@ -146,7 +136,7 @@ export class KeyFeed implements Job {
   /** The list has come, or will not come: what is gathered is whole when nothing of it is under way. */
   close(gathering: Gathering): void {
     gathering.isListed = true
-    const isHeldUp = this.#waiting.size > 0 && this.#options.clock.now() >= this.#pausedUntil
+    const isHeldUp = this.#waiting.size > 0 && !this.#pause.isOn
     if (this.#asked.size === 0 && !isHeldUp) this.#endGatherings()
   }
 
@@ -174,7 +164,7 @@ export class KeyFeed implements Job {
     for (const match of matches) {
       if (!this.#isNew(match.name) || this.#waiting.has(match.name)) continue
       room ??= roomFor()
-      if (this.#evicted.has(match.name)) this.#hasMore = true
+      if (this.#memory.wasEvicted(match.name)) this.#hasMore = true
       else if (this.#waiting.size < room) this.#waiting.add(match)
       else {
         this.#hasMore = true
@@ -184,18 +174,16 @@ export class KeyFeed implements Job {
   }
 
   #isNew(name: string): boolean {
-    const { cache, clock } = this.#options
-    if (cache.entry(name) !== undefined || this.#asked.has(name)) return false
-    return clock.now() >= (this.#leftAlone.get(name) ?? 0)
+    if (this.#options.cache.entry(name) !== undefined || this.#asked.has(name)) return false
+    return !this.#memory.isLeftAlone(name)
   }
 
   #feed(): void {
     const { cache, clock, schedule, source } = this.#options
     if (this.#isOver) return
     const now = clock.now()
-    const isPaused = now < this.#pausedUntil
     let heldUpUntil = Number.POSITIVE_INFINITY
-    for (const queued of isPaused ? [] : this.#waiting) {
+    for (const queued of this.#pause.isOn ? [] : this.#waiting) {
       const { match } = queued
       const readyAt = this.#readyAt(queued)
       // A reader asked for it meanwhile.
@@ -282,12 +270,12 @@ export class KeyFeed implements Job {
     }
     if (said instanceof ProviderError && !speaksOfOne(said)) {
       this.#wait(name)
-      this.#pause(said)
+      this.#pauseFor(said)
       return
     }
-    this.#failures = 0
-    if (said === 'missing') this.#leaveAlone(name, missingFor)
-    else if (said instanceof ProviderError) this.#leaveAlone(name, unfitFor)
+    this.#pause.answered()
+    if (said === 'missing') this.#memory.leaveAlone(name, missingFor)
+    else if (said instanceof ProviderError) this.#memory.leaveAlone(name, unfitFor)
     this.#settle(name, said)
   }
 
@@ -307,23 +295,9 @@ export class KeyFeed implements Job {
     if (!this.#isOver) cache.listings.settled(source.name, name)
   }
 
-  #leaveAlone(name: string, ms: number): void {
-    this.#leftAlone.delete(name)
-    this.#leftAlone.set(name, this.#options.clock.now() + ms)
-    forgetOldest(this.#leftAlone)
-  }
-
-  #pause(error: ProviderError): void {
-    const { cache, clock, random, schedule } = this.#options
-    if (this.#isOver) return
-    const now = clock.now()
-    // Those that were under way at the same time failed for the same reason.
-    if (now >= this.#pausedUntil) this.#failures += 1
-    const cap = backoffCap(Number.POSITIVE_INFINITY, !cache.loadedRequired, error.kind)
-    const delay = backoffDelay(this.#failures, cap, error.retryAfterMs, random)
-    this.#pausedFor = error
-    this.#pausedUntil = Math.max(this.#pausedUntil, now + delay + random() * returnSpread)
-    schedule.plan(this, this.#pausedUntil)
+  #pauseFor(error: ProviderError): void {
+    const { cache, schedule } = this.#options
+    if (!this.#isOver) schedule.plan(this, this.#pause.begin(error, !cache.loadedRequired))
   }
 
   /** What readiness waits for of a list that has come. */
@@ -345,7 +319,7 @@ export class KeyFeed implements Job {
     for (const gathering of this.#gatherings) {
       if (!gathering.isListed) continue
       for (const name of this.#waiting.names()) {
-        const why = this.#pausedFor
+        const { why } = this.#pause
         if (why !== undefined && !gathering.secrets.has(name)) gathering.secrets.set(name, why)
       }
       this.#gatherings.delete(gathering)
@@ -364,13 +338,6 @@ export class KeyFeed implements Job {
     if (loaded + failed === 0 && !hasMore) return
     this.#options.observer.discovered({ provider: this.#options.source.name, loaded, failed, hasMore })
   }
-}
-
-/** Of names in the order in which they came. */
-function forgetOldest(names: Set<string> | Map<string, unknown>): void {
-  if (names.size <= maxRemembered) return
-  const [oldest] = names.keys()
-  if (oldest !== undefined) names.delete(oldest)
 }
 
 /** Whether a failure is the secret's own and stays so until somebody acts: a later list has it asked for again. */

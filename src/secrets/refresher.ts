@@ -130,6 +130,11 @@ export class Refresher {
     }
   }
 
+  /** Whether the process stood still until just now, and what follows from that is still to come. */
+  get stoodStill(): boolean {
+    return this.#schedule.isOverslept
+  }
+
   /**
    * The first fetch of a pattern secret, or the one of a secret that expired while the process was suspended: one call,
    * however many wait for it, and each of them for `timeoutMs` at most. A name that was missing or failing a moment ago

@@ -40,6 +40,14 @@ export class Schedule {
     this.#resume = resume
   }
 
+  /**
+   * Whether the process stood still until just now: what a connection says is heard before any timer runs, and would be
+   * acted upon by ages that nobody could have kept short.
+   */
+  get isOverslept(): boolean {
+    return this.#timer !== undefined && this.#clock.now() - this.#firesAt > suspended
+  }
+
   /** Runs the job at `time` (milliseconds of `clock.now()`) or a little later, in place of when it was planned before. */
   plan(job: Job, time: number): void {
     if (job.plannedFor === undefined) {

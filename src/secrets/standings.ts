@@ -7,8 +7,11 @@ import type { Secret } from './secret.ts'
 /** How a secret stands for a part of the sidecar that keeps copies of values somewhere else. */
 export type Standing =
   | { readonly kind: 'held'; readonly secret: Secret }
-  /** Not served any more. The last value is there still. */
-  | { readonly kind: 'expired'; readonly secret: Secret }
+  /**
+   * Not served any more. The last value is there still. `overslept`: that is because the process stood still, and whether
+   * it stays so is known in a moment, once it was fetched again.
+   */
+  | { readonly kind: 'expired'; readonly secret: Secret; readonly overslept: boolean }
   /** Its provider says that it does not exist, or no rule names it. */
   | { readonly kind: 'missing' }
   /** Only a pattern names it, and nobody has asked for it yet, or lately. */
@@ -20,16 +23,20 @@ export interface StandingsOptions {
   readonly cache: Pick<SecretCache, 'read' | 'entry' | 'statuses' | 'rules' | 'isListed'>
   /** Whether a provider can say which secrets it has. */
   readonly canList: (provider: string) => boolean
+  /** Whether the process stood still until just now, and nobody has noticed yet. Not so by default. */
+  readonly stoodStill?: () => boolean
 }
 
 /** Which secrets there are for who wants all that a pattern covers, and whether all of them are known yet. */
 export class Standings {
   readonly #cache: StandingsOptions['cache']
   readonly #canList: (provider: string) => boolean
+  readonly #stoodStill: () => boolean
 
-  constructor({ cache, canList }: StandingsOptions) {
+  constructor({ cache, canList, stoodStill = () => false }: StandingsOptions) {
     this.#cache = cache
     this.#canList = canList
+    this.#stoodStill = stoodStill
   }
 
   /** Good for this turn of the event loop. Counts as a read: what is wanted elsewhere is no candidate for eviction. */
@@ -40,9 +47,8 @@ export class Standings {
         return { kind: 'held', secret: reading.secret }
       case 'expired': {
         const secret = this.#cache.entry(name)?.held?.secret
-        // Whether it was a pause of ours that let it expire is known in a moment.
-        if (secret !== undefined && reading.overslept !== true) return { kind: 'expired', secret }
-        return { kind: 'unknown', retryAfterMs: reading.retryAfterMs }
+        if (secret === undefined) return { kind: 'unknown', retryAfterMs: reading.retryAfterMs }
+        return { kind: 'expired', secret, overslept: reading.overslept === true || this.#stoodStill() }
       }
       case 'not-found':
         return { kind: 'missing' }

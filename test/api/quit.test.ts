@@ -1,6 +1,7 @@
 /** `POST /quitquitquit`: who may end the sidecar. */
 import t from 'tap'
 import { mainAccess } from '../../src/access/settings.ts'
+import { outcomes, requestText } from '../support/raw-http.ts'
 import { settle } from '../support/virtual-clock.ts'
 import { createAuditedWorld } from './support/audited-world.ts'
 import { request } from './support/client.ts'
@@ -9,6 +10,12 @@ import { createWorld } from './support/world.ts'
 
 const path = '/quitquitquit'
 const callers = () => new KnownCallers({ job: { rights: ['control'] }, web: {} })
+
+/** As bytes: every client would tidy the path up first. */
+function raw(method: string, target: string): string {
+  const token = Object.entries(as('job')).map(([name, value]) => `${name}: ${value}`)
+  return requestText([`${method} ${target} HTTP/1.1`, 'Host: localhost', ...token, 'Connection: close'])
+}
 
 t.test('a caller with the right asks for the end, and may ask again', async (t) => {
   const world = await createWorld(t, { deps: { access: callers() } })
@@ -81,6 +88,66 @@ t.test('each attempt is in the audit, also with another method', async (t) => {
     { action: 'quit', name: null, status: 403, code: 'SIDEKEEP_NOT_ALLOWED' },
     { action: 'quit', name: null, status: 405, code: 'SIDEKEEP_METHOD_NOT_ALLOWED' },
   ])
+})
+
+t.test('a spelling of the path is taken as those of all other routes are', async (t) => {
+  const world = await createWorld(t, { deps: { access: callers() } })
+  const spellings: [string, (path: string) => string, string, string][] = [
+    ['escaped', (path) => path.replace('i', '%69'), '202', '200'],
+    ['absolute', (path) => `http://localhost${path}`, '202', '200'],
+    ['with a slash behind it', (path) => `${path}/`, '404', '404'],
+    ['with two before it', (path) => `/${path}`, '404', '404'],
+    ['with two behind it', (path) => `${path}//`, '404', '404'],
+    ['with an escaped slash', (path) => `${path}%2F`, '404', '404'],
+    ['in capitals', (path) => path.toUpperCase(), '404', '404'],
+    ['by a detour', (path) => `/v1/..${path}`, '404', '404'],
+    ['with a parameter', (path) => `${path};a=b`, '404', '404'],
+    ['with a broken escape', (path) => `${path}%zz`, '400', '400'],
+  ]
+  for (const [how, spell, ending, probe] of spellings) {
+    const before = world.quits.count
+    const [quit] = await outcomes(world.port, raw('POST', spell(path)))
+    const [live] = await outcomes(world.port, raw('GET', spell('/livez')))
+    t.equal(quit?.slice(0, 3), ending, how)
+    t.equal(live?.slice(0, 3), probe, `/livez ${how}`)
+    t.equal(world.quits.count - before, ending === '202' ? 1 : 0, how)
+  }
+})
+
+t.test('an attempt is in the audit however the path is spelled, with whatever method', async (t) => {
+  const { world, lines } = await createAuditedWorld(t, { deps: { access: callers() } })
+  const spellings = [
+    `${path}/`,
+    `/${path}`,
+    `//${path}//`,
+    '/%71uit%71uitquit',
+    `${path}%2f`,
+    `/%2F${path.slice(1)}?now`,
+    path.toUpperCase(),
+    `http://localhost/${path}`,
+  ]
+  const methods = ['POST', 'GET', 'DELETE']
+  let asked = 0
+  for (const method of methods) {
+    for (const spelling of spellings) {
+      await outcomes(world.port, raw(method, spelling))
+      asked += 1
+      t.match((await lines(asked)).at(-1), { action: 'quit', name: null }, `${method} ${spelling}`)
+    }
+  }
+  for (const other of [
+    '/quit',
+    `${path}x`,
+    `${path}/x`,
+    '/v1/constructor/x',
+    `/v1${path}`,
+    '/livez?a=/quitquitquit',
+  ]) {
+    await outcomes(world.port, raw('POST', other))
+  }
+  await outcomes(world.port, raw('DELETE', '/v1//%73ecrets/db%2Fpass%2Fword'))
+  t.match((await lines(asked + 1)).at(-1), { action: 'read', name: 'db/pass/word', status: 405 })
+  t.equal((await lines(asked + 1)).length, asked + 1, 'and nothing else')
 })
 
 t.test(

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { startBackend } from '../support/backend.ts'
@@ -169,6 +169,47 @@ t.test('--connect ends with 0 where every secret came', async (t) => {
   const { code, stdout, stderr } = await run(t, ['check', '--connect', '--config', file])
   t.match({ code, stderr }, { code: 0, stderr: '' })
   t.match(stdout, /^ok {6}db-password: from platform, version h-[0-9a-f]{16}$/m)
+})
+
+t.test('--connect tells of each file whether it could be written, and writes none', async (t) => {
+  const folder = folderOf(t)
+  const memory = existsSync('/dev/shm') ? mkdtempSync('/dev/shm/sk-') : undefined
+  if (memory !== undefined) t.teardown(() => rmSync(memory, { recursive: true }))
+  mkdirSync(join(folder, 'taken'))
+  const ways = (more: object[]) =>
+    configFile(t, {
+      providers: { local: { type: 'env', prefix: 'APP_' } },
+      secrets: { x: { provider: 'local', key: 'X' } },
+      files: [
+        ...(memory === undefined ? [] : [{ path: join(memory, 'all.json'), format: 'map', secrets: ['x'] }]),
+        { path: join(folder, 'set'), format: 'directory', secrets: ['x'] },
+        ...more,
+      ],
+    })
+  const env = { APP_X: 'CANARY-x' }
+  const fit = await run(t, ['check', '--connect', '--config', ways([])], { env })
+  t.match({ code: fit.code, stderr: fit.stderr }, { code: 0, stderr: '' })
+  if (memory !== undefined) {
+    t.match(fit.stdout, `\nok      ${memory}/all.json: can be written, in memory\n`)
+    t.strictSame(readdirSync(memory), [])
+  }
+  t.match(fit.stdout, `\nok      ${folder}/set: can be written`)
+  const unfit = [
+    { path: join(folder, 'taken'), format: 'map', secrets: ['x'] },
+    { path: join(folder, 'none', 'x'), format: 'raw', secrets: ['x'], required: false },
+  ]
+  const { code, stdout } = await run(t, ['check', '--connect', '--config', ways(unfit)], { env })
+  t.equal(code, 1)
+  t.match(
+    stdout,
+    `\nFAILED  ${folder}/taken: place: cannot write ${folder}/taken: a folder lies there. Remove it, `,
+  )
+  t.match(
+    stdout,
+    `\nFAILED  ${folder}/none/x: place: cannot write ${folder}/none/x: the folder that it is to lie in does not exist (ENOENT). Mount a volume there`,
+  )
+  t.match(stdout, /^ok {6}x: from local/m)
+  t.strictSame(readdirSync(folder), ['taken'])
 })
 
 t.test(

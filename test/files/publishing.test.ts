@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import t from 'tap'
 import { WriteError } from '../../src/files/content.ts'
 import { publish } from '../../src/files/writer/publish.ts'
@@ -267,6 +268,76 @@ t.test('a secret that has expired', async (t) => {
   t.test('leaves it where the configuration says so', async (t) => {
     const rig = await world(t, ['gone', 'expired'])
     t.same(rig.map('all.json'), { b: 'CANARY-b' })
+  })
+})
+
+t.test('a sidecar that stood still', async (t) => {
+  const world = async (t: Parameters<typeof roomRig>[0], removeWhen: readonly string[]) => {
+    const down = new Set<string>()
+    let version = 1
+    const rig = await roomRig(t, {
+      provider: (clock) =>
+        new KeyBackend(clock, (key) => (down.has(key) ? unavailable() : fetched(`CANARY-${key}-${version}`))),
+      secrets: { a: { maxStale: '10m' }, b: { maxStale: '10m' } },
+      files: [
+        { path: 'all.json', format: 'map', secrets: ['a', 'b'], removeWhen },
+        { path: 'raw', format: 'raw', secrets: ['a'], removeWhen },
+      ],
+    })
+    await rig.start()
+    const current: boolean[] = []
+    return {
+      rig,
+      down,
+      current,
+      rotate: () => (version += 1),
+      /** Bit by bit, as somebody sees it who looks all the time. */
+      async watch(ms: number) {
+        for (let passed = 0; passed <= ms; passed += 500) {
+          await rig.advance(500)
+          current.push(rig.part.areCurrent)
+        }
+      },
+    }
+  }
+
+  for (const removeWhen of [['gone'], ['gone', 'expired']]) {
+    t.test(`calls no file incomplete whose secrets it fetches again, ${removeWhen.join()}`, async (t) => {
+      const { rig, current, watch, rotate } = await world(t, removeWhen)
+      rotate()
+      rig.clock.suspend(hour)
+      await watch(10 * second)
+      t.notOk(current.includes(false), 'ready all the time')
+      t.strictSame(rig.logged('file is not current'), [])
+      t.strictSame(
+        rig.logged('file removed: a secret that it needs is not there any more'),
+        [],
+        'nor takes one away for a moment',
+      )
+      t.same(rig.map('all.json'), { a: 'CANARY-a-2', b: 'CANARY-b-2' })
+      t.equal(rig.read('raw'), 'CANARY-a-2')
+    })
+  }
+
+  t.test('removes nothing before it knows that it stood still', async (t) => {
+    const { rig } = await world(t, ['gone', 'expired'])
+    rig.clock.suspend(hour)
+    // What a connection says comes before timers are looked at.
+    rig.heart.feed.loaded({ secret: 'a' })
+    await rig.idle()
+    t.equal(rig.read('raw'), 'CANARY-a-1')
+    t.same(rig.map('all.json'), { a: 'CANARY-a-1', b: 'CANARY-b-1' })
+  })
+
+  t.test('lets what stays expired leave all the same', async (t) => {
+    const { rig, down, watch } = await world(t, ['gone', 'expired'])
+    down.add('a')
+    rig.clock.suspend(hour)
+    await watch(10 * second)
+    t.equal(rig.read('raw'), 'CANARY-a-1', 'not yet')
+    await rig.advance(2 * minute)
+    t.same(rig.map('all.json'), { b: 'CANARY-b-1' })
+    t.equal(existsSync(rig.pathOf('raw')), false)
   })
 })
 

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import t from 'tap'
 import { WriteError } from '../../src/files/content.ts'
-import { publish } from '../../src/files/writer/publish.ts'
+import { publish, unpublish } from '../../src/files/writer/publish.ts'
 import { eventually } from '../support/e2e-eventually.ts'
 import { metric } from '../support/e2e-metrics.ts'
 import { fetched, KeyBackend, missing } from '../support/heart-backend.ts'
@@ -87,6 +87,33 @@ t.test('one that cannot be written does', async (t) => {
   t.equal(rig.part.areCurrent, true)
 })
 
+t.test(
+  'a secret that is configured no longer leaves the files that name it by a pattern, once that succeeds',
+  async (t) => {
+    let isFull = false
+    const all = { path: 'all.json', format: 'map', secrets: ['*'] }
+    const single = { path: 'of', format: 'directory', secrets: ['*'] }
+    const rig = await rigOf(t, [all, single], {
+      places: {
+        async publish(...args: Parameters<typeof publish>) {
+          if (isFull) throw new WriteError('place', 'the file system is read-only', 'Mount it otherwise.')
+          return await publish(...args)
+        },
+      },
+    })
+    await rig.start()
+    isFull = true
+    await rig.reload([all, single], { a: {} })
+    t.equal(rig.part.areCurrent, false)
+    t.equal(rig.read('of/b'), 'CANARY-b')
+    isFull = false
+    await rig.advance(minute)
+    t.same(rig.map('all.json'), { a: 'CANARY-a' })
+    t.equal(existsSync(rig.pathOf('of/b')), false)
+    t.equal(rig.part.areCurrent, true)
+  },
+)
+
 t.test('a file becomes a folder', async (t) => {
   const rig = await rigOf(t, [{ ...one, path: 'it' }])
   await rig.start()
@@ -162,6 +189,110 @@ t.test('what cannot be removed is told, and the change happens all the same', as
   await rig.reload([three])
   t.same(rig.map('three.json'), { b: 'CANARY-b' })
   t.match(rig.logged('file is not current'), [{ level: 'error', reason: 'denied' }])
+})
+
+t.test('it is tried again until it is gone, and is shown as failing until then', async (t) => {
+  let [isBusy, tries] = [true, 0]
+  const rig = await rigOf(t, [one], {
+    places: {
+      async unpublish(...args: Parameters<typeof unpublish>) {
+        tries += 1
+        if (isBusy)
+          throw new WriteError('place', 'cannot remove it: it is a mount point', 'Mount the folder.')
+        return await unpublish(...args)
+      },
+    },
+  })
+  await rig.start()
+  const file = rig.pathOf('one.json')
+  await rig.reload([three])
+  t.equal(rig.part.areCurrent, false, 'as with a required file that cannot be written')
+  const text = await rig.metrics()
+  t.equal(metric(text, 'sidekeep_file_write_failures_total', { file, reason: 'place' }), 1)
+  t.equal(metric(text, 'sidekeep_file_current', { file }), 0)
+  await rig.advance(5 * minute)
+  t.ok(tries > 5 && tries < 20, `${tries} times in five minutes`)
+  const told = rig.logged('file is not current').filter(({ level }) => level === 'error')
+  t.equal(told.length, 1, 'told once, however often it is tried')
+  isBusy = false
+  await rig.advance(minute)
+  t.equal(existsSync(file), false)
+  t.equal(rig.part.areCurrent, true)
+  t.equal(metric(await rig.metrics(), 'sidekeep_file_current', { file }), undefined)
+  t.match(rig.logged('file removed: the configuration names it no longer, or as something else'), [{ file }])
+  const before = tries
+  await rig.advance(5 * minute)
+  t.equal(tries, before)
+})
+
+t.test('one that was not required fails by itself', async (t) => {
+  const rig = await rigOf(t, [{ ...one, required: false } as never], { places: { unpublish: busy } })
+  await rig.start()
+  await rig.reload([three])
+  t.equal(rig.part.areCurrent, true)
+})
+
+t.test(
+  'a file that is configured again while its removal fails is kept, and never gone meanwhile',
+  async (t) => {
+    let tries = 0
+    const rig = await rigOf(t, [one], {
+      places: {
+        unpublish: async () => {
+          tries += 1
+          return await busy()
+        },
+      },
+    })
+    await rig.start()
+    await rig.reload([three])
+    await rig.reload([three, { ...one, secrets: ['a', 'b'] }])
+    const before = tries
+    await rig.advance(10 * minute)
+    t.equal(tries, before)
+    t.same(rig.map('one.json'), { a: 'CANARY-a', b: 'CANARY-b' })
+    t.equal(rig.part.areCurrent, true)
+    const text = await rig.metrics()
+    t.equal(metric(text, 'sidekeep_file_current', { file: rig.pathOf('one.json') }), 1)
+  },
+)
+
+t.test('what is to take the place of what cannot be removed waits for that', async (t) => {
+  let isBusy = true
+  const rig = await rigOf(t, [{ ...one, path: 'it' }], {
+    places: {
+      async unpublish(...args: Parameters<typeof unpublish>) {
+        return isBusy ? await busy() : await unpublish(...args)
+      },
+    },
+  })
+  await rig.start()
+  const folder = { ...one, path: 'it', format: 'directory' }
+  await rig.reload([folder])
+  t.same(rig.map('it'), { a: 'CANARY-a' })
+  t.equal(rig.part.areCurrent, false)
+  await rig.reload([{ ...two, path: 'it' }])
+  await rig.advance(second)
+  t.same(rig.map('it'), { a: 'CANARY-a' }, 'the folder that never was is to be removed first')
+  isBusy = false
+  await rig.advance(minute)
+  await eventually('the changed file', () => rig.puts.length === 2)
+  t.same(rig.map('it'), { a: 'CANARY-a', b: 'CANARY-b' })
+  isBusy = true
+  await rig.reload([folder])
+  isBusy = false
+  await rig.advance(minute)
+  await eventually('the folder', () => rig.puts.length === 3)
+  t.equal(rig.read('it/a'), 'CANARY-a')
+  t.equal(rig.part.areCurrent, true)
+})
+
+t.test('an end does not wait for what is to be tried again', async (t) => {
+  const rig = await rigOf(t, [one], { places: { unpublish: busy } })
+  await rig.start()
+  await rig.reload([three])
+  await rig.part.close()
+  t.equal(rig.logged('file removed: the configuration names it no longer, or as something else').length, 0)
 })
 
 t.test('what nobody foresaw in removing a file ends nothing, and is told without its words', async (t) => {
@@ -247,3 +378,7 @@ t.test(
     await over
   },
 )
+
+async function busy(): Promise<never> {
+  throw new WriteError('place', 'cannot remove it: it is a mount point', 'Mount the folder.')
+}

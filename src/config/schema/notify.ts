@@ -63,7 +63,7 @@ export const notification = () =>
       },
     ),
     timeout: option(z.prefault(duration({ min: '10ms', max: '5m' }), '10s'), {
-      description: 'How long one request, or one run of the program, may take.',
+      description: 'How long one request, one reading of `pidFile`, or one run of the program, may take.',
       example: '2s',
     }),
   })

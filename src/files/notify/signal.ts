@@ -1,61 +1,33 @@
-import { constants, type FileHandle, open, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { NotificationConfig } from '../../config/schema/notify.ts'
 import { NotifyError } from './error.ts'
+import { codeOf, PidFile, type PidFileOptions } from './pid-file.ts'
 import type { Teller } from './teller.ts'
 
 /** The highest process id that Linux gives (`PID_MAX_LIMIT` of its include/linux/threads.h). */
 const highestPid = 4_194_304
-/** Bytes that are read of the file; no number that is taken needs as many. */
-const longest = 32
+
+export interface SignalOptions {
+  readonly signal: NonNullable<NotificationConfig['signal']>
+  readonly pidFile: PidFileOptions
+  /** In place of the system's own. */
+  readonly kill?: (pid: number, signal: string) => void
+}
 
 /** Sends a signal to the process whose id the file holds at that moment. */
-export function signalTeller(
-  name: NonNullable<NotificationConfig['signal']>,
-  pidFile: string,
-  kill: (pid: number, signal: string) => void = process.kill,
-): Teller['tell'] {
-  return async () => {
-    const pid = pidOf(await read(pidFile), pidFile)
-    await refuseThread(pid, pidFile)
+export function signalTeller({ signal: name, pidFile, kill = process.kill }: SignalOptions): Teller['tell'] {
+  const { path } = pidFile
+  const file = new PidFile(pidFile)
+  return async (_change, signal) => {
+    const pid = pidOf(await file.text(signal), path)
+    await refuseThread(pid, path)
+    signal.throwIfAborted()
     try {
       kill(pid, name)
     } catch (error) {
       throw notSent(codeOf(error), name, pid)
     }
   }
-}
-
-/**
- * Links are followed: whoever may write the file says anyway which process is meant, nothing of what it holds is shown,
- * and a link is how a pid file is often laid where it is looked for. A pipe or a device is not waited for.
- */
-async function read(path: string): Promise<string> {
-  let handle: FileHandle | undefined
-  try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-    if (!(await handle.stat()).isFile()) {
-      throw new NotifyError('place', `pidFile ${path} is no regular file`, 'Name the file itself.')
-    }
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(longest), 0, longest, 0)
-    return buffer.toString('latin1', 0, bytesRead)
-  } catch (error) {
-    throw error instanceof NotifyError ? error : notRead(codeOf(error), path)
-  } finally {
-    await handle?.close()
-  }
-}
-
-function notRead(code: string, path: string): NotifyError {
-  const message = `pidFile ${path} cannot be read (${code})`
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
-    const remedy =
-      'Have the application write its process id there once it takes the signal, on a volume that both containers mount.'
-    return new NotifyError('place', message, remedy)
-  }
-  if (code === 'EACCES' || code === 'EPERM') {
-    return new NotifyError('denied', message, "Let the sidecar's user read it.")
-  }
-  return new NotifyError('io', message, 'Check the volume that it lies on.')
 }
 
 function pidOf(text: string, path: string): number {
@@ -107,10 +79,4 @@ function notSent(code: string, signal: string, pid: number): NotifyError {
     )
   }
   return new NotifyError('io', message, 'Use http or exec.')
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : 'unknown error'
 }

@@ -11,7 +11,8 @@ export function tellerOf(config: NotificationConfig, clock: Clock, own: NodeJS.P
   if (http !== undefined) return { kind: 'http', tell: httpTeller(http, timeout, clock) }
   if (exec !== undefined) return { kind: 'exec', tell: execTeller(exec, timeout, clock, own) }
   if (signal !== undefined && pidFile !== undefined) {
-    return { kind: 'signal', tell: signalTeller(signal, pidFile) }
+    const tell = signalTeller({ signal, pidFile: { path: pidFile, timeout, clock } })
+    return { kind: 'signal', tell }
   }
   // config/checks/files.ts lets none pass.
   throw new Error('a notification has none of http, exec, and signal with pidFile')

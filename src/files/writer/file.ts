@@ -37,7 +37,8 @@ export async function unpublishFile(disk: Disk, path: string): Promise<'removed'
   if (folder === undefined) return 'absent'
   const name = basename(path)
   await sweepFiles(folder, name)
-  await refuseFolder(disk, folder, name)
+  // Nothing that was ever published as a file.
+  if (await isFolder(disk, folder, name)) return 'absent'
   try {
     await folder.unlink(name)
   } catch (error) {
@@ -64,8 +65,13 @@ export async function sweepFiles(folder: HeldFolder, name: string): Promise<numb
 }
 
 async function refuseFolder(disk: Disk, folder: HeldFolder, name: string): Promise<void> {
-  const found = await disk.lstat(folder.at(name)).catch(() => undefined)
-  if (found?.isDirectory()) {
+  if (await isFolder(disk, folder, name)) {
     throw new Misplaced('a folder lies there', 'Remove it, or choose another path.')
   }
+}
+
+/** Whether a folder lies in it by that name. */
+export async function isFolder(disk: Disk, folder: HeldFolder, name: string): Promise<boolean> {
+  const found = await disk.lstat(folder.at(name)).catch(() => undefined)
+  return found?.isDirectory() === true
 }

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
 import type { Ownership } from '../content.ts'
 import type { Disk } from './disk.ts'
-import { Misplaced, Unfinished } from './failure.ts'
+import { codeOf, Misplaced, Unfinished } from './failure.ts'
 import { sweepFiles } from './file.ts'
 import { HeldFolder, openIfThere } from './held-folder.ts'
 import { current, type Found, lookInto, targetOf } from './links.ts'
@@ -109,7 +109,7 @@ async function replace(
 
 /** All files vanish at once, with the link to the current set. The folder itself stays: it may be a volume. */
 export async function unpublishFolder(disk: Disk, path: string): Promise<'removed' | 'absent'> {
-  await using folder = await openIfThere(disk, path, { follow: false })
+  await using folder = await openIfThere(disk, path, { follow: false }).catch(noFolder)
   if (folder === undefined) return 'absent'
   const found = await lookInto(folder)
   if (found.hasCurrent) await folder.unlink(current)
@@ -118,6 +118,11 @@ export async function unpublishFolder(disk: Disk, path: string): Promise<'remove
   await sweep(folder, found)
   await folder.sync()
   return found.hasCurrent || found.links.size > 0 ? 'removed' : 'absent'
+}
+
+/** A file lies there, or a link: nothing that was ever published as a folder. */
+function noFolder(error: unknown): undefined {
+  if (codeOf(error) !== 'ENOTDIR') throw error
 }
 
 /** Removes what a killed run left in a folder, as far as it can, and says how many things that was. */

@@ -43,7 +43,7 @@ export async function publish(
 
 /**
  * Removes what was published: a file, or all files of a folder at once. The folder itself stays, and what others put
- * into it.
+ * into it. A folder in the place of a file, or the other way round, was never published: it is left alone.
  *
  * @throws WriteError
  */

@@ -17,15 +17,19 @@ export interface FakeAnswer {
   readonly detail: string
 }
 
-/** Answers every request with `answer`, or with an empty list of secrets; over HTTPS where there are `tls` options. */
+/** Answers every request with `answer`, or with an empty list of secrets, or with a page in its place; over HTTPS where there are `tls` options. */
 export async function startFakeSidecar(
   t: Test,
-  { answer, tls }: { readonly answer?: FakeAnswer; readonly tls?: ServerOptions } = {},
+  {
+    answer,
+    page,
+    tls,
+  }: { readonly answer?: FakeAnswer; readonly page?: string; readonly tls?: ServerOptions } = {},
 ): Promise<FakeSidecar> {
   const asked: IncomingHttpHeaders[] = []
   const listener: RequestListener = (request, response) => {
     asked.push(request.headers)
-    response.writeHead(answer?.status ?? 200).end(JSON.stringify(answer ?? { secrets: [] }))
+    response.writeHead(answer?.status ?? 200).end(page ?? JSON.stringify(answer ?? { secrets: [] }))
   }
   const server = tls === undefined ? createServer(listener) : https.createServer(tls, listener)
   server.listen(0, '127.0.0.1')

@@ -42,7 +42,8 @@ t.test(
   async (t) => {
     const marker = new Marker(t)
     const clock = new VirtualClock()
-    const program = script(t, 'trap "" TERM; echo $$ > "$1"; while :; do sleep 0.01; done')
+    // For no longer than this process, which may be cut short and end nobody.
+    const program = script(t, 'trap "" TERM; echo $$ > "$1"; while kill -0 $PPID; do sleep 0.01; done')
     const { notifier, told, events } = world(t, [{ exec: [program, marker.path], timeout: '5s' }], { clock })
     notifier.changed(['a'])
     const pid = await marker.pid()
@@ -63,7 +64,7 @@ t.test(
 
 t.test('closing ends a program that runs', async (t) => {
   const marker = new Marker(t)
-  const program = script(t, 'echo $$ > "$1"; exec sleep 1000')
+  const program = script(t, 'echo $$ > "$1"; exec sleep 60')
   const { notifier, events } = world(t, [{ exec: [program, marker.path] }])
   notifier.changed(['a'])
   await marker.pid()

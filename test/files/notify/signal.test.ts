@@ -3,11 +3,13 @@ import { readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { signalTeller } from '../../../src/files/notify/signal.ts'
+import { systemClock } from '../../../src/secrets/clock.ts'
+import { settle, VirtualClock } from '../../support/virtual-clock.ts'
 import { world } from './support.ts'
 
-/** A program that says each SIGHUP on its standard output. */
+/** A program that says each SIGHUP on its standard output, and ends with this process, which may be cut short. */
 function listener(t: Test): { child: ChildProcess; line: () => Promise<string> } {
-  const body = 'trap "echo hup" HUP; echo ready; while :; do sleep 0.02; done'
+  const body = 'trap "echo hup" HUP; echo ready; while kill -0 $PPID; do sleep 0.02; done'
   const child = spawn('/bin/sh', ['-c', body], { stdio: ['ignore', 'pipe', 'ignore'] })
   t.teardown(() => child.kill('SIGKILL'))
   return {
@@ -15,6 +17,10 @@ function listener(t: Test): { child: ChildProcess; line: () => Promise<string> }
     line: () =>
       new Promise((resolve) => child.stdout?.once('data', (chunk: Buffer) => resolve(`${chunk}`.trim()))),
   }
+}
+
+function tellerOf(signal: 'SIGHUP' | 'SIGTERM', path: string, kill: (pid: number) => void) {
+  return signalTeller({ signal, pidFile: { path, timeout: 10_000, clock: systemClock }, kill })
 }
 
 t.test(
@@ -40,7 +46,7 @@ t.test('a file that holds no number of a process that may be meant is a failed a
   const folder = t.testdir({ folder: {} })
   const sent: number[] = []
   const tell = (path: string) =>
-    signalTeller('SIGTERM', path, (pid) => sent.push(pid))(
+    tellerOf('SIGTERM', path, (pid) => sent.push(pid))(
       { path: '/shared/app.json', changed: [] },
       new AbortController().signal,
     )
@@ -75,7 +81,7 @@ t.test('the number of a thread is not its process’s: the sidecar does not sign
   t.ok(thread, 'Node has threads beside its main one')
   writeFileSync(pidFile, `${thread}`)
   const sent: number[] = []
-  const tell = signalTeller('SIGHUP', pidFile, (pid) => sent.push(pid))
+  const tell = tellerOf('SIGHUP', pidFile, (pid) => sent.push(pid))
   const error = await tell({ path: '/shared/app.json', changed: [] }, new AbortController().signal).catch(
     (error: unknown) => error,
   )
@@ -92,8 +98,77 @@ t.test('a process that is gone, or another user’s, is told with what a pod nee
   notifier.changed(['a'])
   t.match((await told(0)).error, { reason: 'gone', remedy: /shareProcessNamespace: true/ })
 
-  const denied = signalTeller('SIGHUP', pidFile, () => {
+  const denied = tellerOf('SIGHUP', pidFile, () => {
     throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' })
   })({ path: '/shared/app.json', changed: [] }, new AbortController().signal)
   t.match(await denied.catch((error: unknown) => error), { reason: 'denied', remedy: /runAsUser/ })
+})
+
+t.test('a file on a share that does not answer', async (t) => {
+  const change = { path: '/shared/app.json', changed: [] }
+  const hanging = () => {
+    const clock = new VirtualClock()
+    const answers: ((text: string) => void)[] = []
+    const sent: number[] = []
+    const tell = signalTeller({
+      signal: 'SIGHUP',
+      kill: (pid) => sent.push(pid),
+      pidFile: {
+        path: '/nfs/app.pid',
+        timeout: 5_000,
+        clock,
+        read: () => new Promise((resolve) => answers.push(resolve)),
+      },
+    })
+    const failure = (signal = new AbortController().signal): Promise<unknown> =>
+      tell(change, signal).then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+    return { clock, answers, sent, failure }
+  }
+
+  t.test('is given up in time, with its path', async (t) => {
+    const { clock, failure } = hanging()
+    const told = failure()
+    await clock.advance(5_000)
+    t.match(await told, {
+      name: 'NotifyError',
+      reason: 'timeout',
+      message: 'pidFile /nfs/app.pid could not be read within 5000 ms',
+      remedy: /share whose server does not answer/,
+    })
+    t.equal(clock.pending, 0)
+  })
+
+  t.test('is not read a second time beside that, but anew once it has answered', async (t) => {
+    const { clock, answers, sent, failure } = hanging()
+    const first = failure()
+    await clock.advance(5_000)
+    await first
+    const second = failure()
+    await clock.advance(5_000)
+    t.match(await second, { reason: 'timeout' })
+    t.equal(answers.length, 1)
+    const third = failure()
+    answers[0]?.('4194301')
+    await settle()
+    answers[1]?.('4194302')
+    t.equal(await third, undefined)
+    t.strictSame(sent, [4194302], 'what is there now, and once')
+    t.equal(answers.length, 2)
+  })
+
+  t.test('keeps no end waiting', async (t) => {
+    const { clock, answers, sent, failure } = hanging()
+    const closing = new AbortController()
+    const told = failure(closing.signal)
+    await settle()
+    closing.abort()
+    t.match(await told, { name: 'AbortError' })
+    t.equal(clock.pending, 0)
+    answers[0]?.('4194302')
+    await settle()
+    t.strictSame(sent, [])
+  })
 })

@@ -10,6 +10,7 @@ import type { Places } from '../../../src/files/places.ts'
 import { Files } from '../../../src/files/room.ts'
 import { isInMemory } from '../../../src/files/writer/memory.ts'
 import { publish, sweepLeftovers, unpublish } from '../../../src/files/writer/publish.ts'
+import { tryPlace } from '../../../src/files/writer/trial.ts'
 import { createLog } from '../../../src/observability/log.ts'
 import { FilesPart } from '../../../src/parts/files.ts'
 import { Heart } from '../../../src/parts/heart.ts'
@@ -35,7 +36,7 @@ export interface RigOptions {
 
 type FileEntry = { readonly path: string } & Readonly<Record<string, unknown>>
 
-const system: Places = { publish, unpublish, sweepLeftovers, isInMemory }
+const system: Places = { publish, unpublish, tryPlace, sweepLeftovers, isInMemory }
 
 export async function roomRig(t: Test, options: RigOptions) {
   const guard = canaryGuard(t)
@@ -70,6 +71,7 @@ export async function roomRig(t: Test, options: RigOptions) {
     }
   const real = { ...system, ...options.places }
   const places: Places = {
+    tryPlace: real.tryPlace,
     publish: counted(async (path, content, ownership) => {
       const outcome = await real.publish(path, content, ownership)
       puts.push(`${path.slice(folder.length + 1)} ${outcome}`)

@@ -257,10 +257,19 @@ t.test('what was published is removed, and what others put there stays', async (
   for (const kind of ['file', 'folder'] as const) {
     t.equal(await unpublish(join(around, 'missing', 'one'), kind), 'absent')
   }
-  await t.rejects(unpublish(folder, 'file'), {
-    reason: 'place',
-    message: /^cannot remove .*a folder lies there$/,
-  })
+})
+
+t.test('what lies there as something else was never published, and is left alone', async (t) => {
+  const around = writerFolder(t)
+  const [file, folder, link] = [join(around, 'file'), join(around, 'folder'), join(around, 'link')]
+  await publish(file, fileOf('CANARY'), ownership)
+  await publish(folder, folderOf({ a: 'CANARY' }), ownership)
+  symlinkSync(folder, link)
+  t.equal(await unpublish(folder, 'file'), 'absent')
+  t.equal(await unpublish(file, 'folder'), 'absent')
+  t.equal(await unpublish(link, 'folder'), 'absent')
+  t.strictSame(readFileSync(join(link, 'a'), 'utf8'), 'CANARY')
+  t.strictSame(readFileSync(file, 'utf8'), 'CANARY')
 })
 
 t.test('names may be as long as they can be', async (t) => {

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { StringSource } from '../../../src/config/source.ts'
 import { parse } from '../../config/helpers.ts'
+import { eventually } from '../../support/e2e-eventually.ts'
 import { signal, text } from '../conformance.ts'
 import { execProvider } from './support.ts'
 
@@ -18,7 +19,17 @@ function isInstalled(program: string): boolean {
   }
 }
 
-const skip = ['pass', 'gpg', 'gpgconf'].every(isInstalled) ? false : 'pass and gpg are not installed'
+/** The agent that gpg asks there; undefined where there is none, or none any more. */
+function agentOf(env: NodeJS.ProcessEnv): number | undefined {
+  const ask = ['--no-autostart', 'GETINFO pid', '/bye']
+  const { stdout } = spawnSync('gpg-connect-agent', ask, { env, encoding: 'utf8' })
+  const pid = /^D ([0-9]+)$/m.exec(stdout ?? '')?.[1]
+  return pid === undefined ? undefined : Number(pid)
+}
+
+const skip = ['pass', 'gpg', 'gpg-agent', 'gpg-connect-agent'].every(isInstalled)
+  ? false
+  : 'pass and gpg are not installed'
 
 t.test(
   'the example for pass reads entries, and takes no folder and no lost store for one',
@@ -29,10 +40,16 @@ t.test(
     const [gnupg, store] = [join(home, '.gnupg'), join(home, 'store')]
     const env = { PATH: process.env.PATH, HOME: home, PASSWORD_STORE_DIR: store }
     t.teardown(() => {
-      execFileSync('gpgconf', ['--kill', 'gpg-agent'], { env, stdio: 'ignore' })
+      for (let pid = agentOf(env); pid !== undefined; pid = agentOf(env)) process.kill(pid, 'SIGKILL')
       rmSync(home, { recursive: true, force: true })
     })
     mkdirSync(gnupg, { mode: 0o700 })
+    // Before gpg starts one of its own, which would outlive a run that is cut short: this one ends with its command, and
+    // that with this process.
+    const command = ['/bin/sh', '-c', 'while kill -0 $PPID; do sleep 0.1; done']
+    const agent = spawn('gpg-agent', ['--homedir', gnupg, '--daemon', ...command], { env, stdio: 'ignore' })
+    t.teardown(() => agent.kill('SIGKILL'))
+    await eventually('the agent answers', () => agentOf(env))
     const stdio = ['pipe', 'ignore', 'ignore'] as const
     const make = ['--batch', '--passphrase', '', '--quick-gen-key', 'a@b.test', 'default', 'default', 'never']
     execFileSync('gpg', make, { env, stdio: [...stdio] })

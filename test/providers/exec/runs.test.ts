@@ -16,7 +16,10 @@ function endedWith(t: Test, pid: number): number {
 
 t.test('a program that takes too long gets SIGTERM, and SIGKILL where that does not help', async (t) => {
   const marker = new Marker(t)
-  const path = script(t, 'trap "echo told > $1.term" TERM; echo $$ > "$1"; while :; do sleep 0.01; done')
+  const path = script(
+    t,
+    'trap "echo told > $1.term" TERM; echo $$ > "$1"; while kill -0 $PPID; do sleep 0.01; done',
+  )
   const clock = new VirtualClock()
   const provider = execProvider(t, [path, marker.path, '{key}'], { timeout: 5000 }, { clock })
   const failed = failureOf(provider.fetch(['key'], signal()))
