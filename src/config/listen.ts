@@ -40,7 +40,7 @@ export function parseListen(text: string): Listen | { readonly error: string } {
 
 export function formatListen(listen: Listen): string {
   if (listen.kind === 'unix') return `unix:${listen.path}`
-  return `${isIPv6(listen.host) ? `[${listen.host}]` : listen.host}:${listen.port}`
+  return `${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
 }
 
 /** True where only processes of this host, or of this pod, can reach the listener. */
@@ -93,6 +93,6 @@ function hostRemedy(host: string, port: string): string {
   if (host === 'localhost')
     return `an address instead of the name localhost: 127.0.0.1:${port} or [::1]:${port}`
   if (host === '*') return `an address such as 0.0.0.0:${port} for every interface`
-  if (isIPv6(host)) return `an IPv6 address in brackets: [${host}]:${port}`
+  if (host.includes(':') && isIPv6(host)) return `an IPv6 address in brackets: [${host}]:${port}`
   return listenExpected
 }

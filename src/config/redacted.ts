@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { isSensitive, type Path } from './problems.ts'
 import { pathKey, type Raw } from './raw.ts'
-import { type Config, configSchema } from './schema.ts'
+import { type Config, configSchema, kindsIn } from './schema.ts'
 
 /** Plain values, fit for a log line and for JSON. */
 export type Plain = string | number | boolean | null | readonly Plain[] | { readonly [key: string]: Plain }
@@ -11,7 +11,7 @@ export type Plain = string | number | boolean | null | readonly Plain[] | { read
  * where they come from, strings with variables in them show the variable's name, URLs lose their query.
  */
 export function redactConfig(config: Config, raw?: Raw): Plain {
-  return plain(withoutIdle(z.encode(configSchema(), config)), [], raw?.templates ?? new Map())
+  return plain(withoutIdle(z.encode(configSchema(kindsIn(config)), config)), [], raw?.templates ?? new Map())
 }
 
 type Written = z.input<ReturnType<typeof configSchema>>

@@ -5,7 +5,7 @@ import { files } from './schema/files.ts'
 import { api, ops } from './schema/listeners.ts'
 import { option, section } from './schema/option.ts'
 import { cache, log, reload, shutdown } from './schema/process.ts'
-import { type provider, providers } from './schema/providers.ts'
+import { isProviderKind, type ProviderKind, type provider, providers } from './schema/providers.ts'
 import { proxy } from './schema/proxy.ts'
 import { secrets } from './schema/secrets.ts'
 
@@ -19,7 +19,7 @@ export type { ProxyTlsConfig } from './schema/proxy.ts'
 export { isSecretPlace, type SecretPlace } from './schema/secret-place.ts'
 export type { SecretConfig } from './schema/secrets.ts'
 
-const whole = () =>
+const whole = (kinds?: ReadonlySet<ProviderKind>) =>
   section({
     api: option(z.prefault(api(), {}), {
       description: 'The listener that serves secrets to the application, and everything that `ops` serves.',
@@ -28,7 +28,7 @@ const whole = () =>
       description:
         'A listener for health and metrics alone, reachable from outside the pod. Off unless it is configured.',
     }),
-    providers: option(z.prefault(providers(), {}), {
+    providers: option(z.prefault(providers(kinds), {}), {
       description: 'The backends that secrets come from, by a name of your choice.',
     }),
     secrets: option(z.prefault(secrets(), {}), {
@@ -54,16 +54,35 @@ const whole = () =>
     }),
   })
 
-let made: WeakRef<ReturnType<typeof whole>> | undefined
+let made: { readonly kinds: string; readonly schema: WeakRef<ReturnType<typeof whole>> } | undefined
 
 /**
  * The schema of the whole file. It is wanted at the start and for a reload, and takes two megabytes: it is made when it is
  * asked for, and kept by whoever uses it. So are the schemas of its parts, which are functions for that reason.
+ *
+ * @param kinds those of the providers that are configured; all by default
  */
-export function configSchema(): ReturnType<typeof whole> {
-  const schema = made?.deref() ?? whole()
-  made = new WeakRef(schema)
+export function configSchema(kinds?: ReadonlySet<ProviderKind>): ReturnType<typeof whole> {
+  const named = kinds === undefined ? 'all' : [...kinds].sort().join()
+  const former = made?.kinds === named ? made.schema.deref() : undefined
+  const schema = former ?? whole(kinds)
+  made = { kinds: named, schema: new WeakRef(schema) }
   return schema
+}
+
+/** The kinds of providers in what was written, or in a configuration; undefined where one of them is none. */
+export function kindsIn(written: unknown): ReadonlySet<ProviderKind> | undefined {
+  const kinds = new Set<ProviderKind>()
+  for (const provider of Object.values(membersOf(membersOf(written).providers))) {
+    const { type } = membersOf(provider)
+    if (!isProviderKind(type)) return undefined
+    kinds.add(type)
+  }
+  return kinds
+}
+
+function membersOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
 }
 
 /** The configuration as the program uses it: defaults filled in, durations in milliseconds, sizes in bytes. */

@@ -4,7 +4,7 @@ import { check } from './checks.ts'
 import { problemsOf } from './issues.ts'
 import type { Path, Problem } from './problems.ts'
 import { pathKey, type Raw, valueAt } from './raw.ts'
-import { type Config, configSchema } from './schema.ts'
+import { type Config, configSchema, kindsIn } from './schema.ts'
 
 export type Validated =
   | { readonly config: Config; readonly warnings: readonly string[] }
@@ -30,7 +30,7 @@ export async function validate(raw: Raw, env: NodeJS.ProcessEnv): Promise<Valida
   const unread = new BrokenOptions(raw.unread)
   const broken = new BrokenOptions(raw.unread)
   let value: unknown = raw.value
-  const schema = configSchema()
+  const schema = configSchema(kindsIn(value))
   let parsed = z.safeParse(schema, value)
   if (parsed.error) {
     const found = parsed.error.issues.flatMap((issue) => problemsOf(issue, raw))

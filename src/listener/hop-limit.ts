@@ -1,5 +1,4 @@
 import type { Server } from 'node:net'
-import { isIPv6 } from 'node:net'
 import { endianness } from 'node:os'
 
 /** Linux's numbers (`<netinet/in.h>`, `<linux/in6.h>`): those of other systems differ. */
@@ -23,7 +22,7 @@ export function limitHops(server: Server, host: string, load = loadSetSockOpt): 
     if (fd === undefined) return 'the socket has no descriptor'
     const setSockOpt = load()
     if (setSockOpt === undefined) return 'this Node cannot call the C library'
-    const { level, name } = isIPv6(host) ? options.ipv6 : options.ip
+    const { level, name } = host.includes(':') ? options.ipv6 : options.ip
     const value = Buffer.alloc(4)
     if (endianness() === 'LE') value.writeInt32LE(1)
     else value.writeInt32BE(1)
