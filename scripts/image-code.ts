@@ -20,5 +20,9 @@ if (dist === undefined || into === undefined || node === undefined) {
 }
 const { execArgv } = JSON.parse(readFileSync(join(executable, 'sea-config.json'), 'utf8'))
 const folder = resolve(into)
-layOut(resolve(dist), folder, join(executable, 'load.cjs'))
+layOut(
+  resolve(dist),
+  folder,
+  ['load.cjs', 'trust.cjs'].map((name) => join(executable, name)),
+)
 await record({ folder, recorder: join(executable, 'record.cjs'), node: resolve(node), options: execArgv })

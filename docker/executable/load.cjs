@@ -31,6 +31,17 @@ exports.load = (folder, scripts, called = folder) => {
     if (known !== undefined) return known.exports
     const module = { exports: {} }
     modules.set(file, module)
+    try {
+      run(file, module)
+    } catch (error) {
+      // Whoever wants it next shall not get it half made: it may be the disk that failed.
+      modules.delete(file)
+      throw error
+    }
+    return module.exports
+  }
+
+  function run(file, module) {
     const name = relative(folder, file)
     // All of it is ASCII, which V8 keeps in a byte a character.
     const script = new Script(before + readFileSync(file, 'latin1') + after, {
@@ -42,7 +53,6 @@ exports.load = (folder, scripts, called = folder) => {
     const nodes = createRequire(file)
     const required = (id) => (/^\.{1,2}\/.*\.js$/.test(id) ? load(join(dirname(file), id)) : nodes(id))
     script.runInThisContext()(module.exports, required, module, file, dirname(file), `file://${file}`)
-    return module.exports
   }
 
   load(join(folder, 'sidekeep.js'))

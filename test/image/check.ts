@@ -156,57 +156,101 @@ secrets:
   assert.match(said, /unavailable: provider "google": there are no credentials/)
 })
 
-await check('V8 takes the code that was recorded of the program', async () => {
-  // Loaded before everything else, it sees how each script was made.
-  writeFileSync(
-    join(folder, 'watch.cjs'),
-    `const vm = require('node:vm'); let taken = 0, left = 0
-vm.Script = class extends vm.Script { constructor(text, options) { super(text, options); if (options?.cachedData) this.cachedDataRejected ? left++ : taken++ } }
-process.on('exit', () => console.log(JSON.stringify({ taken, left })))`,
-  )
-  const said = await podman(
-    ...['run', '--rm', '--network', 'none', '--volume', `${join(folder, 'watch.cjs')}:/watch.cjs:ro`],
-    ...['--env', 'NODE_OPTIONS=--require /watch.cjs', image, 'version'],
-  )
-  const counts = z.object({ taken: z.int(), left: z.int() }).parse(JSON.parse(said.split('\n').at(-1) ?? ''))
-  assert.ok(counts.taken > 3 && counts.left === 0, said)
-  return `${counts.taken} scripts of a command`
-})
-
-await check("it trusts the authorities of its file, and a cluster's in its place", async () => {
-  const authority = createAuthority()
-  const server = createServer(authority.issue(), (_, response) => {
-    response.setHeader('content-type', 'application/json')
-    response.end('[{"name":"a","value":"CANARY-a"}]')
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  assert.ok(address !== null && typeof address === 'object')
-  writeFileSync(join(folder, 'ca.crt'), authority.ca)
-  writeFileSync(
-    join(folder, 'tls.yaml'),
-    `providers: { p: { type: http, url: "https://127.0.0.1:${address.port}" } }\nsecrets: { a: { provider: p } }\n`,
-  )
-  const asked = (...more: string[]): Promise<string> =>
-    podman(
-      ...[
-        'run',
-        '--rm',
-        '--network',
-        'host',
-        '--volume',
-        `${join(folder, 'tls.yaml')}:/etc/sidekeep/sidekeep.yaml:ro`,
-      ],
-      ...[...more, image, 'check', '--connect'],
+await check(
+  'V8 takes the code that was recorded of the program, and there is some of all that a start loads',
+  async () => {
+    // Loaded before everything else, it sees how each script was made.
+    writeFileSync(
+      join(folder, 'watch.cjs'),
+      `const vm = require('node:vm'); const taken = [], left = []
+vm.Script = class extends vm.Script {
+  constructor(text, options) {
+    super(text, options)
+    const all = options?.cachedData !== undefined && this.cachedDataRejected === false ? taken : left
+    all.push(options?.filename)
+  }
+}
+process.on('exit', () => console.log('loaded ' + JSON.stringify({ taken, left })))`,
     )
-  await assert.rejects(asked(), (error) =>
-    /certificate/.test(z.object({ stdout: z.string() }).parse(error).stdout),
-  )
-  const mount = `${join(folder, 'ca.crt')}:/etc/ssl/certs/ca-certificates.crt:ro`
-  assert.match(await asked('--volume', mount), /\ba\b/)
-  server.closeAllConnections()
-  server.close()
-})
+    const provider = await startRotatingProvider(1, 0)
+    const file = join(folder, 'watched.yaml')
+    writeFileSync(
+      file,
+      `api: { listen: "127.0.0.1:0" }
+providers: { p: { type: http, url: "${provider.url}" } }
+secrets: { "*": { provider: p, required: true } }
+`,
+    )
+    const watched = `${name}-watched`
+    await podman(
+      ...['run', '--detach', '--name', watched, '--network', 'host', '--memory', '64m', '--cpus', '0.5'],
+      ...[
+        '--volume',
+        `${join(folder, 'watch.cjs')}:/watch.cjs:ro`,
+        '--volume',
+        `${file}:/etc/sidekeep/sidekeep.yaml:ro`,
+      ],
+      ...['--env', 'NODE_OPTIONS=--require /watch.cjs', image],
+    )
+    await poll('ready', patience, async () => (await log(watched)).includes('"msg":"ready') || undefined)
+    await podman('stop', '--time', '10', watched)
+    const said = /loaded (.*)/.exec(await log(watched))?.[1] ?? '{}'
+    await podman('rm', watched)
+    provider.stop()
+    const { taken, left } = z
+      .object({ taken: z.array(z.string()), left: z.array(z.string()) })
+      .parse(JSON.parse(said))
+    assert.deepEqual(left, [])
+    assert.ok(taken.length > 30, said)
+    return `${taken.length} scripts`
+  },
+)
+
+await check(
+  'it trusts the authorities in its folder, and what a cluster adds or puts in their place',
+  async () => {
+    const authority = createAuthority()
+    const server = createServer(authority.issue(), (_, response) => {
+      response.setHeader('content-type', 'application/json')
+      response.end('[{"name":"a","value":"CANARY-a"}]')
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const address = server.address()
+    assert.ok(address !== null && typeof address === 'object')
+    writeFileSync(join(folder, 'ca.crt'), authority.ca)
+    writeFileSync(
+      join(folder, 'tls.yaml'),
+      `providers: { p: { type: http, url: "https://127.0.0.1:${address.port}" } }\nsecrets: { a: { provider: p } }\n`,
+    )
+    const asked = (...more: string[]): Promise<string> =>
+      podman(
+        ...[
+          'run',
+          '--rm',
+          '--network',
+          'host',
+          '--volume',
+          `${join(folder, 'tls.yaml')}:/etc/sidekeep/sidekeep.yaml:ro`,
+        ],
+        ...[...more, image, 'check', '--connect'],
+      )
+    await assert.rejects(asked(), (error) =>
+      /certificate/.test(z.object({ stdout: z.string() }).parse(error).stdout),
+    )
+    const mount = (to: string): string[] => ['--volume', `${join(folder, 'ca.crt')}:/etc/ssl/certs/${to}:ro`]
+    for (const more of [
+      mount('corp.crt'),
+      mount('ca-certificates.crt'),
+      [...mount('corp.crt'), '--env', 'NODE_OPTIONS=--use-system-ca'],
+      [...mount('corp.crt'), '--env', 'NODE_OPTIONS=--use-openssl-ca'],
+      ['--volume', `${join(folder, 'ca.crt')}:/extra.crt:ro`, '--env', 'NODE_EXTRA_CA_CERTS=/extra.crt'],
+    ]) {
+      assert.match(await asked(...more), /\ba\b/, more.join(' '))
+    }
+    server.closeAllConnections()
+    server.close()
+  },
+)
 
 await check(`with ${limit} MiB and a read-only root it serves ${secrets} secrets that rotate`, async () => {
   const provider = await startRotatingProvider(secrets, 10)
@@ -304,8 +348,8 @@ function inspected(format: string): Promise<string> {
   return podman('inspect', '--type', 'image', '--format', format, image)
 }
 
-async function log(): Promise<string> {
-  const { stdout, stderr } = await promisify(execFile)('podman', ['logs', name], { maxBuffer: 2 ** 26 })
+async function log(container = name): Promise<string> {
+  const { stdout, stderr } = await promisify(execFile)('podman', ['logs', container], { maxBuffer: 2 ** 26 })
   return stdout + stderr
 }
 

@@ -1,7 +1,9 @@
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { accessSync, constants, cpSync, globSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { transformSync } from 'esbuild'
 import t from 'tap'
 import { version } from '../../src/version.ts'
@@ -88,6 +90,23 @@ t.test('of undici only the part that is used comes along', async (t) => {
   const parsers = [...text.matchAll(/AGFzbQ/g)].length
   t.equal(parsers, 1, 'one parser of HTTP, and another beside it for a processor that cannot run this one')
   t.ok(files(built).includes(join('chunks', 'llhttp-wasm.cjs')))
+})
+
+t.test('a processor without vector instructions has the other parser of HTTP', async (t) => {
+  const backend = createServer((_, response) =>
+    response.setHeader('content-type', 'application/json').end('[]'),
+  )
+  await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
+  const address = backend.address()
+  const port = typeof address === 'object' ? address?.port : undefined
+  const folder = t.testdir({
+    'sidekeep.yaml': `providers: { p: { type: http, url: "http://127.0.0.1:${port}" } }\nsecrets: { "*": { provider: p } }\n`,
+  })
+  const args = [join(built, 'sidekeep.js'), 'check', '--connect', '--config', join(folder, 'sidekeep.yaml')]
+  const env = { UNDICI_NO_WASM_SIMD: '1' }
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env })
+  t.match(stdout, /p/)
+  backend.close()
 })
 
 t.test('of Fastify only the part that is used comes along', async (t) => {

@@ -37,7 +37,7 @@ function layOutProgram(t: Test, files: Record<string, string> = program): string
     mkdirSync(dirname(join(folder, 'dist', name)), { recursive: true })
     writeFileSync(join(folder, 'dist', name), text)
   }
-  layOut(join(folder, 'dist'), join(folder, 'laid'), loader)
+  layOut(join(folder, 'dist'), join(folder, 'laid'), [loader])
   return join(folder, 'laid')
 }
 
@@ -63,6 +63,7 @@ const recordIt = (folder: string): Promise<void> =>
     recorder: join(executable, 'record.cjs'),
     node: process.execPath,
     options: execArgv,
+    settling: 0,
   })
 
 t.test(
@@ -114,6 +115,25 @@ t.test('code that does not fit is left aside, and the program runs', async (t) =
   rmSync(join(folder, 'code.json'))
   t.match(run(folder).stdout, 'hello you late 4', 'none')
 })
+
+t.test(
+  'a chunk that could not be loaded is loaded anew the next time, and not handed out half made',
+  async (t) => {
+    const folder = layOutProgram(t, {
+      'sidekeep.js': `${commonJsScope}
+const attempt = () => import('./chunks/late-BBBBBBBB.js').then(({ late }) => console.log(late), (error) => console.log(error.message))
+await0()
+async function await0() { await attempt(); await attempt() }
+`,
+      'chunks/late-BBBBBBBB.js': `${commonJsScope}
+export const late = 'late'
+globalThis.times = (globalThis.times ?? 0) + 1
+if (globalThis.times === 1) throw new Error('the disk')
+`,
+    })
+    t.equal(run(folder).stdout, 'the disk\nlate')
+  },
+)
 
 t.test('a program that does not start is an error, with what it said', async (t) => {
   const folder = layOutProgram(t, {

@@ -37,7 +37,7 @@ const redis = () =>
     }),
     ca: option(z.optional(source('text')), {
       description: 'The authorities that its certificate may come from, in PEM, in place of the usual ones.',
-      fallback: "those that Node trusts; in the image the system's too",
+      fallback: 'those that Node trusts; in the image those in `/etc/ssl/certs`',
       example: { file: '/etc/sidekeep/redis-ca.crt' },
     }),
     cluster: option(z.prefault(flag(), false), {

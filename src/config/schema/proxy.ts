@@ -106,7 +106,7 @@ const upstreamTls = () =>
   section({
     ca: option(z.optional(source('text')), {
       description: 'The authorities that the certificate may come from, in PEM, in place of the usual ones.',
-      fallback: "those that Node trusts; in the image the system's too",
+      fallback: 'those that Node trusts; in the image those in `/etc/ssl/certs`',
       example: { file: '/etc/sidekeep/app-ca.crt' },
     }),
     serverName: option(z.optional(z.string().check(z.minLength(1), z.maxLength(253))), {

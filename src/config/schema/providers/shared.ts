@@ -25,7 +25,7 @@ export const maxBody = (fallback: string) =>
 export const ca = () =>
   option(z.optional(source('text')), {
     description: 'The certificate authorities to trust, in PEM, in place of the usual ones.',
-    fallback: "those that Node trusts; in the image the system's too",
+    fallback: 'those that Node trusts; in the image those in `/etc/ssl/certs`',
     example: { file: '/etc/ssl/platform-ca.pem' },
   })
 
