@@ -112,6 +112,8 @@ function howEnded(exitCode: number): string {
   if (signal === undefined) return `ended by itself (exit code ${exitCode})`
   // Nobody else sends that while a container is tried. What podman says of it (OOMKilled) is wrong under some versions.
   if (signal === 'SIGKILL') return 'killed by the kernel'
+  // V8 aborts. The first process of a container cannot be ended by a SIGABRT of its own, so that abort() faults there.
+  if (signal === 'SIGABRT' || signal === 'SIGSEGV') return 'aborted, as V8 does when its heap is full,'
   return `ended by itself (${signal})`
 }
 
