@@ -3,7 +3,7 @@
  * the restricted Pod Security Standard and what docs/kubernetes.md says. Prints a line for each check and
  * `N passed, N failed`; exits with 1 where one failed.
  *
- *     node check.ts --kubectl FILE --validate FILE --scratch FOLDER
+ *     node check.ts --kubectl FILE --validate FILE --operator FOLDER --scratch FOLDER
  */
 import { strict as assert } from 'node:assert'
 import { writeFileSync } from 'node:fs'
@@ -18,13 +18,19 @@ import { buildable, components } from '../folders.ts'
 import { violations } from '../pod-security.ts'
 import { build, overlay, schemaErrors } from './build.ts'
 import { documented } from './documented.ts'
+import { operatorErrors } from './operator.ts'
 import { ownPatch, workload, workloadKinds } from './workloads.ts'
 
 const { values } = parseArgs({
-  options: { kubectl: { type: 'string' }, validate: { type: 'string' }, scratch: { type: 'string' } },
+  options: {
+    kubectl: { type: 'string' },
+    validate: { type: 'string' },
+    operator: { type: 'string' },
+    scratch: { type: 'string' },
+  },
 })
-const { kubectl, validate, scratch } = z
-  .object({ kubectl: z.string(), validate: z.string(), scratch: z.string() })
+const { kubectl, validate, operator, scratch } = z
+  .object({ kubectl: z.string(), validate: z.string(), operator: z.string(), scratch: z.string() })
   .parse(values)
 
 /** The oldest that a native sidecar is for, the last that the plain one is for, and the newest. */
@@ -137,6 +143,27 @@ await checks.check('and none of them with a field that is misspelt', async () =>
   const monitored = built.get('examples/deployment') ?? ''
   assert.throws(() => parseManifests(monitored.replace('scrapeTimeout:', 'scrapeTimout:')), /scrapeTimout/)
   return `${spellings.length + 1} spellings`
+})
+
+await checks.check('what is for the Prometheus operator is as its definitions have it', async () => {
+  const documents = ['components/monitoring/pod-monitor.yaml', 'monitoring/prometheus-rule.yaml'].flatMap(
+    (path) => documentsOf(read(path)),
+  )
+  const kinds: string[] = []
+  for (const document of documents) {
+    const { kind } = z.looseObject({ kind: z.string() }).parse(document)
+    assert.deepEqual(await operatorErrors(operator, kind, document), [], kind)
+    kinds.push(kind)
+    // What it is to find: a field that is misspelt, and one of another type.
+    const [misspelt, mistyped] = [structuredClone(document), structuredClone(document)]
+    const wrong =
+      kind === 'PodMonitor' ? { podMetricsEndpoints: [{ prot: 'ops' }] } : { groups: [{ nam: 'a' }] }
+    Object.assign(Object(misspelt), { spec: { ...Object(misspelt).spec, ...wrong } })
+    assert.notDeepEqual(await operatorErrors(operator, kind, misspelt), [], `${kind}, misspelt`)
+    Object.assign(Object(mistyped), { spec: 1 })
+    assert.notDeepEqual(await operatorErrors(operator, kind, mistyped), [], `${kind}, mistyped`)
+  }
+  assert.deepEqual(kinds.toSorted(), ['PodMonitor', 'PrometheusRule'])
 })
 
 await checks.check('every pod keeps to the restricted Pod Security Standard', async () => {
