@@ -123,7 +123,7 @@ async function recordOnce(recording: Recording, config: string): Promise<void> {
       ...[recorder, folder, config, flagHashOf(node, options), ...names],
     ],
     // One thread for files: what they are read in is an order then.
-    { env: { IMAGE_SECRET: 'recorded', UV_THREADPOOL_SIZE: '1' }, stdio: ['pipe', 'pipe', 'pipe'] },
+    { env: { IMAGE_SECRET: 'short', UV_THREADPOOL_SIZE: '1' }, stdio: ['pipe', 'pipe', 'pipe'] },
   )
   const limit = setTimeout(() => child.kill('SIGKILL'), patience)
   let said = ''
