@@ -1,10 +1,10 @@
 import { basename, dirname } from 'node:path'
 import type { Ownership } from '../content.ts'
 import type { Disk } from './disk.ts'
-import { codeOf, Misplaced, Unfinished } from './failure.ts'
+import { codeOf, Unfinished } from './failure.ts'
 import { sweepFiles } from './file.ts'
 import { HeldFolder, openIfThere } from './held-folder.ts'
-import { current, type Found, lookInto, targetOf } from './links.ts'
+import { current, type Found, lookInto, refuseOccupied, targetOf } from './links.ts'
 import { isSameSet, removeTree, writeSet } from './set.ts'
 import { inside, temporariesOf } from './temporary.ts'
 import { type Tree, treeOf } from './tree.ts'
@@ -45,13 +45,7 @@ async function publishIn(
 ): Promise<'written' | 'unchanged'> {
   const found = await lookInto(folder)
   await sweep(folder, found)
-  const occupied = [...tree.keys()].find((name) => found.foreign.has(name))
-  if (occupied !== undefined) {
-    throw new Misplaced(
-      `${occupied} in it is not the sidecar's`,
-      'Remove it, or choose a folder that nobody else writes to.',
-    )
-  }
+  refuseOccupied(found, tree.keys())
   const missing = [...tree.keys()].filter((name) => !found.links.has(name))
   const stale = [...found.links].filter((name) => !tree.has(name))
   const isComplete = missing.length + stale.length === 0 && found.set !== undefined
