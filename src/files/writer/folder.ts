@@ -104,7 +104,12 @@ async function replace(
 /** All files vanish at once, with the link to the current set. The folder itself stays: it may be a volume. */
 export async function unpublishFolder(disk: Disk, path: string): Promise<'removed' | 'absent'> {
   await using folder = await openIfThere(disk, path, { follow: false }).catch(noFolder)
-  if (folder === undefined) return 'absent'
+  if (folder === undefined) {
+    // A run that was killed may have been about to make it.
+    await using parent = await openIfThere(disk, dirname(path), { follow: true })
+    if (parent !== undefined) await sweepFiles(parent, basename(path))
+    return 'absent'
+  }
   const found = await lookInto(folder)
   if (found.hasCurrent) await folder.unlink(current)
   for (const name of found.links) await folder.unlink(name)
