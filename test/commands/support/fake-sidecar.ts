@@ -23,13 +23,21 @@ export async function startFakeSidecar(
   {
     answer,
     page,
+    type,
     tls,
-  }: { readonly answer?: FakeAnswer; readonly page?: string; readonly tls?: ServerOptions } = {},
+  }: {
+    readonly answer?: FakeAnswer
+    readonly page?: string
+    readonly type?: string
+    readonly tls?: ServerOptions
+  } = {},
 ): Promise<FakeSidecar> {
   const asked: IncomingHttpHeaders[] = []
   const listener: RequestListener = (request, response) => {
     asked.push(request.headers)
-    response.writeHead(answer?.status ?? 200).end(page ?? JSON.stringify(answer ?? { secrets: [] }))
+    response
+      .writeHead(answer?.status ?? 200, type === undefined ? {} : { 'content-type': type })
+      .end(page ?? JSON.stringify(answer ?? { secrets: [] }))
   }
   const server = tls === undefined ? createServer(listener) : https.createServer(tls, listener)
   server.listen(0, '127.0.0.1')
