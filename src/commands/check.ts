@@ -2,12 +2,14 @@ import { callersOf, doorsOf } from '../config/doors.ts'
 import type { Loaded } from '../config/load.ts'
 import { loadConfig } from '../config/load.ts'
 import { createLog } from '../observability/log.ts'
+import { endsWithin, systemClock } from '../secrets/clock.ts'
 import { globOf } from '../secrets/glob.ts'
 import type { RefreshResult, SecretStatus } from '../secrets/reading.ts'
 import { Sidecar } from '../sidecar.ts'
 import { version } from '../version.ts'
 import type { Command } from './command.ts'
 import { exitCodes, parse, print, printError } from './command.ts'
+import { endHanging } from './end-hanging.ts'
 import { processSignals, type Signals } from './signals.ts'
 
 export const command: Command = {
@@ -19,11 +21,13 @@ The tokens of callers are read, and judged, where they are there.
   --config FILE   as for "sidekeep run"
   --connect       also fetches every secret once and says how that went, one line a secret; never a value;
                   and whether each file could be written, as this user, with its mode, owner and group,
-                  and whether it would lie in memory; writes none, and leaves nothing behind;
+                  and whether it would lie in memory; writes none, and leaves nothing behind; a volume has
+                  10 s to answer, and where one does not, the process ends itself by SIGKILL, since nothing
+                  else ends it then;
                   SIGINT, SIGTERM and SIGHUP end it in order, a second one at once
 
 Exit codes: 0 all is well, 1 a secret could not be fetched, or a file not be written, or a signal came,
-78 wrong configuration.`,
+78 wrong configuration; SIGKILL, which a shell tells as 137, where a volume did not answer.`,
   async run(args) {
     const { values } = parse('check', args, { config: { type: 'string' }, connect: { type: 'boolean' } })
     // Left alone, a signal would leave programs running, and leases that nobody gives back.
@@ -47,6 +51,9 @@ Exit codes: 0 all is well, 1 a secret could not be fetched, or a file not be wri
   },
 }
 
+/** How long a signal waits for what is tried still, in milliseconds: a volume that is well takes a few. */
+const afterSignal = 1_000
+
 type Tried = Awaited<ReturnType<Sidecar['tryFiles']>>[number]
 
 async function connect({ config }: Loaded, { asked }: Signals): Promise<number> {
@@ -54,33 +61,51 @@ async function connect({ config }: Loaded, { asked }: Signals): Promise<number> 
   const sidecar = await Sidecar.create({ config, log, version })
   // Timers of the heart keep no process alive, and between two calls there may be nothing else.
   const alive = setInterval(() => {}, 60_000)
-  let signal: NodeJS.Signals | undefined
   const trial = sidecar.tryFiles()
-  try {
-    const ended = await Promise.race([Promise.all([sidecar.fetchOnce(), trial]), asked])
-    if (typeof ended === 'string') {
-      signal = ended
-      return exitCodes.failed
-    }
-    const [results, files] = ended
-    for (const { name, result } of results) print(line(name, result))
-    const fetchedNothing = Object.keys(config.secrets).filter(
-      (rule) => rule.includes('*') && !results.map(({ name }) => name).some(globOf(rule)),
-    )
-    for (const rule of fetchedNothing)
-      print(`--      ${rule}: a pattern; its provider lists none of its secrets, or cannot list`)
-    for (const file of files) print(lineOfFile(file))
-    const isFetched = results.every(
-      ({ result }) => result.outcome === 'rotated' || result.outcome === 'unchanged',
-    )
-    return isFetched && files.every(({ failure }) => failure === undefined) ? exitCodes.ok : exitCodes.failed
-  } finally {
-    // What was tried is not left behind for a signal.
-    await trial
-    await sidecar.stop()
-    clearInterval(alive)
-    if (signal !== undefined) printError(`sidekeep: ${signal}: stopped before all secrets were fetched`)
+  const progress = { isFetched: false, isStopped: false }
+  const told = tell(sidecar, config, trial, progress)
+  const ended = await Promise.race([told, asked])
+  const signal = typeof ended === 'string' ? ended : undefined
+  progress.isStopped = signal !== undefined
+  // What was tried is not left behind for a signal, as far as it answers.
+  const isOver = signal === undefined || (await endsWithin(systemClock, afterSignal, trial))
+  const hangs = !isOver || (await trial).some((file) => file.hangs)
+  const stopped = sidecar.stop()
+  // What hangs may have all the threads that there are.
+  await (hangs ? endsWithin(systemClock, afterSignal, stopped) : stopped)
+  clearInterval(alive)
+  if (signal !== undefined) {
+    const what = progress.isFetched ? 'files were tried' : 'secrets were fetched'
+    printError(`sidekeep: ${signal}: stopped before all ${what}`)
   }
+  if (hangs) endHanging()
+  return ended === true ? exitCodes.ok : exitCodes.failed
+}
+
+/** @returns whether all is well */
+async function tell(
+  sidecar: Sidecar,
+  { secrets }: Loaded['config'],
+  trial: Promise<Tried[]>,
+  progress: { isFetched: boolean; readonly isStopped: boolean },
+): Promise<boolean> {
+  const results = await sidecar.fetchOnce()
+  // What it says of the others then is only that they were stopped.
+  if (progress.isStopped) return false
+  progress.isFetched = true
+  for (const { name, result } of results) print(line(name, result))
+  const fetchedNothing = Object.keys(secrets).filter(
+    (rule) => rule.includes('*') && !results.map(({ name }) => name).some(globOf(rule)),
+  )
+  for (const rule of fetchedNothing)
+    print(`--      ${rule}: a pattern; its provider lists none of its secrets, or cannot list`)
+  const files = await trial
+  if (progress.isStopped) return false
+  for (const file of files) print(lineOfFile(file))
+  const isFetched = results.every(
+    ({ result }) => result.outcome === 'rotated' || result.outcome === 'unchanged',
+  )
+  return isFetched && files.every(({ failure }) => failure === undefined)
 }
 
 function line(name: string, result: RefreshResult): string {

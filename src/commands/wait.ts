@@ -12,6 +12,11 @@ import { exitCodes, parse, printError } from './command.ts'
 const pause = 100
 /** How long one answer is waited for, in milliseconds: whoever hangs may be another one soon. */
 const patience = 5_000
+/**
+ * How long before its end it begins to ask which secrets are lacking too, in milliseconds. Beside the other question,
+ * and not after the last one: the time that was given is kept.
+ */
+const lastWords = 1_000
 /** How long it waits without a word, in milliseconds: most starts are over by then. */
 const quiet = 2_000
 /** After so many milliseconds it says the same again. */
@@ -40,11 +45,15 @@ Exit codes: 0 ready, 75 not ready in time, 78 wrong usage.`,
     const told = new Told()
     for (;;) {
       const left = deadline - performance.now()
-      const hindrance = await whyNotReady(values, Math.max(1, Math.min(left, patience)))
+      const limit = Math.max(1, Math.min(left, patience))
+      const [hindrance, lacking] = await Promise.all([
+        whyNotReady(values, limit),
+        left <= lastWords ? lackingSecrets(values, limit) : undefined,
+      ])
       if (hindrance === undefined) return exitCodes.ok
-      if (performance.now() + pause >= deadline) {
-        const lacking = await lackingSecrets(values)
-        const what = lacking === undefined ? hindrance : `${hindrance}. Not held: ${lacking}`
+      // A question that has next to no time says only that it had none.
+      if (performance.now() + 2 * pause >= deadline) {
+        const what = lacking === undefined ? hindrance : `${hindrance}. ${lacking}`
         throw new CodedError('SIDEKEEP_WAIT_TIMED_OUT', [values.timeout, what])
       }
       told.tell(hindrance)

@@ -80,7 +80,10 @@ export function look(
     return standing.kind === 'missing' ? lastValues?.recall(name) : undefined
   }
 
-  /** For a pause of ours nothing leaves a file, and nothing that was not in it is put there. */
+  /**
+   * Where `expired` removes, nothing leaves a file for a pause of ours, and nothing that expired in one is put into it anew.
+   * Where it does not, what has expired is as good as any: it stays, and is put into a file that did not have it.
+   */
   function stays(name: string, overslept: boolean): boolean {
     if (!removeWhen.includes('expired')) return true
     if (!overslept || before?.has(name) !== true) return false

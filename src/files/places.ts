@@ -7,8 +7,13 @@ export interface Places {
   publish(path: string, content: Content, ownership: Ownership): Promise<'written' | 'unchanged'>
   /** `absent`: nothing was published there, or something else lies there. @throws WriteError */
   unpublish(path: string, kind: Content['kind']): Promise<'removed' | 'absent'>
-  /** Whether something could be published there, without doing it. @throws WriteError: it could not */
-  tryPlace(path: string, kind: Content['kind'], ownership: Ownership): Promise<void>
+  /**
+   * Whether something could be published there, without doing it.
+   *
+   * @param names of files in a folder, by their path below it, as far as they are known
+   * @throws WriteError: it could not
+   */
+  tryPlace(path: string, kind: Content['kind'], ownership: Ownership, names: readonly string[]): Promise<void>
   sweepLeftovers(path: string, kind: Content['kind']): Promise<number>
   /** Undefined where that cannot be told. */
   isInMemory(path: string): Promise<boolean | undefined>

@@ -43,6 +43,8 @@ export class Removal {
         if (result === 'removed' || attempt > 1) observer.removed({ path, cause: 'configuration' })
         break
       }
+      // Withdrawn meanwhile: the file that is kept there now is not the worse for it, and nothing would tell its end.
+      if (this.#isWithdrawn) break
       const nextTryMs = retryDelay(attempt, random)
       observer.failed({ path, ...result, attempt, nextTryMs })
       if (this.#isOver) break

@@ -5,7 +5,7 @@ import { KeptFile } from './kept-file.ts'
 import type { FilesOptions } from './options.ts'
 import { kindOf, type Places } from './places.ts'
 import { Removals } from './removals.ts'
-import { type TriedFile, tryFile } from './trial.ts'
+import { type TriedFile, tryFiles } from './trial.ts'
 import { isInMemory } from './writer/memory.ts'
 import { publish, sweepLeftovers, unpublish } from './writer/publish.ts'
 import { tryPlace } from './writer/trial.ts'
@@ -86,7 +86,8 @@ export class Files {
 
   /** Whether each of them could be written, in the order of the configuration. Nothing is left behind. Never rejects. */
   async tryOnce(): Promise<TriedFile[]> {
-    return await Promise.all([...this.#kept.values()].map(({ config }) => tryFile(config, this.#places)))
+    const configs = [...this.#kept.values()].map(({ config }) => config)
+    return await tryFiles(configs, { places: this.#places, clock: this.#options.clock })
   }
 
   /** Writes nothing more; what is under way is finished. */

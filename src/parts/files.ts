@@ -30,6 +30,8 @@ export interface TriedFile {
   readonly failure: { readonly reason: string; readonly message: string; readonly remedy: string } | undefined
   /** Whether it lies in memory; undefined where that cannot be told. */
   readonly inMemory: boolean | undefined
+  /** Its volume did not answer, and nothing but a SIGKILL ends a process with such a call. */
+  readonly hangs: boolean
 }
 
 /** The files that are kept, as far as they are used here. */

@@ -32,9 +32,12 @@ export function isLeftAlone({ run, error }: Ending): boolean {
  * ended. That is no failure of what is kept: nobody is told of one, so that nobody is told of its end either.
  */
 export function isRefused(ending: Ending): boolean {
-  const { run, error } = ending
-  const hadNoTurn = run.began === undefined && (error?.reason === 'busy' || error?.reason === 'timeout')
-  return hadNoTurn || isLeftAlone(ending)
+  return hadNoTurn(ending) || isLeftAlone(ending)
+}
+
+/** Whether its turn did not come: too many calls waited already, or patience ended in the queue. */
+export function hadNoTurn({ run, error }: Ending): boolean {
+  return run.began === undefined && (error?.reason === 'busy' || error?.reason === 'timeout')
 }
 
 /**

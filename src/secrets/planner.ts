@@ -142,6 +142,16 @@ export class Planner {
     return from + this.#random() * beforeEnd(spread, endsAt - from)
   }
 
+  /**
+   * Its turn did not come. Nobody says for how long too many will wait: it comes later each time, as after failures, and
+   * not with all others that had none either.
+   *
+   * @param turns how many it has lost in a row, from 1
+   */
+  afterLostTurn(unit: Unit, now: number, error: ProviderError, turns: number): number {
+    return Math.max(this.afterRefusal(unit, now, error), this.afterFailure(unit, now, turns, error))
+  }
+
   /** The lease is over, or is not renewed any more: another credential is wanted, while the old one may still do. */
   afterLostLease(now: number): number {
     return now + Math.max(shortestReplacement, this.#random() * replaceWithin)

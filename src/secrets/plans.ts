@@ -1,7 +1,7 @@
 import type { SecretCache } from './cache.ts'
 import type { Clock, Random } from './clock.ts'
 import type { Ending } from './ending.ts'
-import { broughtSomething, endedLease, isRefused } from './ending.ts'
+import { broughtSomething, endedLease, hadNoTurn, isRefused } from './ending.ts'
 import { Meetings } from './meetings.ts'
 import { Planner } from './planner.ts'
 import { calledAt, Probers } from './probers.ts'
@@ -63,6 +63,9 @@ export class Plans {
     const { error } = ending
     const probeAt = error === undefined ? undefined : this.#probeAfter(unit, error, now)
     if (probeAt !== undefined) return probeAt
+    if (error !== undefined && hadNoTurn(ending)) {
+      return this.#planner.afterLostTurn(unit, now, error, lostTurns(unit, ending))
+    }
     if (error !== undefined && isRefused(ending)) return this.#planner.afterRefusal(unit, now, error)
     if (endedLease(ending)) return this.#planner.afterLostLease(now)
     // Each counted for itself: a failure after days of a missing secret is the first one.
@@ -144,4 +147,9 @@ export class Plans {
       return Number.POSITIVE_INFINITY
     return Math.max(probeAt, now + shortestLook)
   }
+}
+
+/** How many runs of a unit in a row had no turn, with one that has just ended and is not concluded yet. */
+export function lostTurns(unit: Unit, ending: Ending): number {
+  return hadNoTurn(ending) ? (unit.failure?.lostTurns ?? 0) + 1 : 0
 }

@@ -14,7 +14,7 @@ import type { SecretsObserver } from './observer.ts'
 import type { RunOutcome } from './outcome.ts'
 import { detached, stopping } from './outcome.ts'
 import type { Planner } from './planner.ts'
-import { Plans } from './plans.ts'
+import { lostTurns, Plans } from './plans.ts'
 import type { Lease } from './provider.ts'
 import { ProviderError } from './provider.ts'
 import type { Rules } from './rules.ts'
@@ -342,7 +342,12 @@ export class Runner {
     unit.failure =
       error === undefined
         ? undefined
-        : { error, at: this.#clock.wall(), quietUntil: quietUntil(error, now, nextAt) }
+        : {
+            error,
+            at: this.#clock.wall(),
+            quietUntil: quietUntil(error, now, nextAt),
+            lostTurns: lostTurns(unit, ending),
+          }
     this.#schedule.plan(unit, nextAt)
     this.#tidings.ended(unit, ending, nextAt, failuresBefore)
   }

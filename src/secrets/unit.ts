@@ -92,4 +92,6 @@ export interface Failure {
   readonly at: number
   /** The backend asked for no call before this time, on the monotonic clock. */
   readonly quietUntil: number | undefined
+  /** How many runs in a row had no turn at the provider, up to this one; 0 where it had one. */
+  readonly lostTurns: number
 }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -210,6 +211,58 @@ t.test('--connect tells of each file whether it could be written, and writes non
   )
   t.match(stdout, /^ok {6}x: from local/m)
   t.strictSame(readdirSync(folder), ['taken'])
+})
+
+t.test('a volume that does not answer keeps nobody waiting', async (t) => {
+  const folder = folderOf(t)
+  const pipe = join(folder, 'pipe')
+  execFileSync('mkfifo', [pipe])
+  const file = configFile(t, {
+    providers: { local: { type: 'env', prefix: 'APP_' } },
+    secrets: { x: { provider: 'local', key: 'X' } },
+    files: [
+      { path: '/dead/all.json', format: 'map', secrets: ['x'] },
+      { path: join(folder, 'all.json'), format: 'map', secrets: ['x'] },
+    ],
+  })
+  // A thread of Node's hangs in a system call, as on a share whose server is gone: nobody writes to the pipe.
+  const preload = join(folder, 'preload.mjs')
+  writeFileSync(
+    preload,
+    `import fs from 'node:fs'
+    import { syncBuiltinESMExports } from 'node:module'
+    const { open } = fs.promises
+    fs.promises.open = (path, ...rest) => (path === '/dead' ? open(${JSON.stringify(pipe)}, 'r') : open(path, ...rest))
+    syncBuiltinESMExports()
+    const real = setTimeout
+    if (process.env.IN_HASTE) globalThis.setTimeout = (fn, ms) => real(fn, ms === 10_000 ? 300 : ms)`,
+  )
+  const given = (more = {}) => ({
+    nodeArgs: ['--import', preload],
+    env: { APP_X: 'CANARY-x', ...more },
+  })
+  const args = ['check', '--connect', '--config', file]
+
+  await t.test('what is known is told at once, and that it hangs in time', async (t) => {
+    const { stdout, signal } = await run(t, args, given({ IN_HASTE: '1' }))
+    t.match(stdout, /^ok {6}x: from local/m)
+    t.match(
+      stdout,
+      /^FAILED {2}\/dead\/all\.json: io: cannot write \/dead\/all\.json: its volume has not answered within 10 s\. Check the volume/m,
+    )
+    t.match(stdout, `\nok      ${folder}/all.json: can be written`)
+    t.equal(signal, 'SIGKILL', 'Node itself would wait for the call')
+  })
+
+  await t.test('a signal does not wait for it', async (t) => {
+    const child = startChild(t, args, given())
+    await eventually('the secrets are told', () => /^ok {6}x: /m.test(child.stdout))
+    child.signal('SIGTERM')
+    const { signal, stderr, stdout } = await child.ended(8_000)
+    t.equal(signal, 'SIGKILL')
+    t.match(stderr, 'sidekeep: SIGTERM: stopped before all files were tried')
+    t.notMatch(stdout, 'FAILED')
+  })
 })
 
 t.test(

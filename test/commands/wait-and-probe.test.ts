@@ -1,9 +1,12 @@
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
+import { askHealth } from '../../src/commands/client/health.ts'
 import { startBackend } from '../support/backend.ts'
+import { eventually } from '../support/e2e-eventually.ts'
 import { run, sources, startChild } from '../support/process-child.ts'
 import { shell } from '../support/process-shell.ts'
 import { folderOf, simpleConfig, startSidecar, token } from '../support/process-sidecar.ts'
@@ -16,9 +19,9 @@ t.test('wait and probe tell whether a sidecar is ready', async (t) => {
   const env = { SIDEKEEP_API: sidecar.api }
 
   await t.test('not in time: exit code 75, with what it waits for', async (t) => {
-    const { code, stdout, stderr } = await run(t, ['wait', '--timeout', '200ms'], { env })
+    const { code, stdout, stderr } = await run(t, ['wait', '--timeout', '1s'], { env })
     t.match({ code, stdout }, { code: 75, stdout: '' })
-    t.match(stderr, 'The sidecar was not ready within 200ms: ')
+    t.match(stderr, 'The sidecar was not ready within 1s: ')
     t.match(stderr, '[-]required-secrets-held failed. Not held: db-password (not-loaded)')
     t.notMatch(stderr, '[+]', 'nothing of what is well')
     t.match(stderr, '(SIDEKEEP_WAIT_TIMED_OUT)')
@@ -62,7 +65,7 @@ t.test('in an entry script the application begins once there is something to rea
       `export SIDEKEEP_API=${api}; sidekeep wait --timeout ${timeout} && exec sidekeep get db-password`,
       `${folder}:/usr/bin:/bin`,
     )
-  const late = await entry('300ms')
+  const late = await entry('1s')
   t.match(late, { code: 75, stdout: '', stderr: /Not held: db-password/ }, 'and not at all if it never comes')
   const started = entry('15s')
   await backend.start()
@@ -79,21 +82,56 @@ t.test('which secrets are lacking is for those who may know', async (t) => {
       api: { listen: '127.0.0.1:0', callers: { app: { tokens: [{ file: tokenFile }], allow: ['*'] } } },
     }),
   })
-  const wait = ['wait', '--timeout', '200ms', '--api', sidecar.api]
-  const [stranger, caller] = await Promise.all([run(t, wait), run(t, [...wait, '--token-file', tokenFile])])
+  const wait = ['wait', '--timeout', '1s', '--api', sidecar.api]
+  const [stranger, caller, misspelled] = await Promise.all([
+    run(t, wait),
+    run(t, [...wait, '--token-file', tokenFile]),
+    run(t, [...wait, '--token-file', `${tokenFile}s`]),
+  ])
   t.match(stranger, { code: 75, stderr: '[-]required-secrets-held failed (SIDEKEEP_WAIT_TIMED_OUT)' })
   t.notMatch(stranger.stderr, 'db-password')
   t.match(caller, { code: 75, stderr: 'Not held: db-password (missing)' })
   t.notMatch(caller.stderr, 'CANARY')
+  t.match(misspelled, {
+    code: 75,
+    stderr: '[-]required-secrets-held failed. Which secrets are lacking is not known: ',
+  })
+  t.match(misspelled.stderr, `${tokenFile}s`)
+  t.notMatch(misspelled.stderr, 'db-password')
 })
 
-t.test('a long wait says what it waits for', async (t) => {
-  const args = ['wait', '--timeout', '2500ms', '--api', 'http://127.0.0.1:9']
-  const { code, stderr } = await run(t, args)
+t.test('a long wait says what it waits for, and does not say it again and again', async (t) => {
+  const waiting = startChild(t, ['wait', '--timeout', '5m', '--api', 'http://127.0.0.1:9'])
+  const lines = /^(sidekeep: waiting: No sidecar answers at http:\/\/127\.0\.0\.1:9.*\n)+$/
+  const said = await eventually('a word of it', () => lines.test(waiting.stderr) && waiting.stderr)
+  t.equal(said.trimEnd().split('\n').length, 1)
+})
+
+t.test('which secrets are lacking is asked in the time that was given', async (t) => {
+  const asked: string[] = []
+  // Health is answered at once, and nothing else ever.
+  const server = createHttpServer((request, reply) => {
+    asked.push(request.url ?? '')
+    if (request.url !== '/readyz') return
+    reply.writeHead(503, { 'content-type': 'text/plain' }).end('[-]files failed\nreadyz check failed\n')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { port } = server.address() as AddressInfo
+  const wait = startChild(t, ['wait', '--timeout', '700ms', '--api', `http://127.0.0.1:${port}`])
+  await eventually('the first question', () => asked.includes('/readyz'))
+  const { code, stderr } = await wait.ended()
   t.equal(code, 75)
-  t.match(
-    stderr,
-    /^sidekeep: waiting: No sidecar answers at http:\/\/127\.0\.0\.1:9.*\n.*WAIT_TIMED_OUT\)\n$/,
+  t.match(stderr, 'not ready within 700ms: [-]files failed (SIDEKEEP_WAIT_TIMED_OUT)')
+  t.ok(asked.includes('/v1/secrets'))
+  t.equal(
+    asked.filter((url) => url === '/readyz').length,
+    1,
+    'the last question, since the other took its time',
   )
 })
 
@@ -127,6 +165,21 @@ t.test('another program that took the port is told as such, without its page', a
   t.match(probe, { code: 1, stderr: /not one of a sidecar; is the address right\? \(HTTP 404\)/ })
   t.match(wait, { code: 75, stderr: /not one of a sidecar/ })
   t.notMatch(probe.stderr + wait.stderr, 'html')
+})
+
+t.test('so is one whose page is plain text, whatever it answers, and none is taken for well', async (t) => {
+  const pages = ['CANARY of another\n', `ok\n${'[+]listeners ok\n'.repeat(2_000)}`, 'ok\nCANARY\n', '']
+  for (const [index, page] of pages.entries()) {
+    for (const status of [200, 503]) {
+      const answer = { status, code: 'X', detail: 'x' }
+      const { port } = await startFakeSidecar(t, { answer, page, type: 'text/plain; charset=utf-8' })
+      const health = await askHealth({ api: `http://127.0.0.1:${port}` }, 'readyz', 10_000)
+      const text = `The answer is not one of a sidecar; is the address right? (HTTP ${status})`
+      t.strictSame(health, { passed: false, text }, `page ${index}, ${status}`)
+    }
+  }
+  const { port } = await startFakeSidecar(t, { page: 'ok', type: 'text/html' })
+  t.match(await run(t, ['probe', '--api', `http://127.0.0.1:${port}`]), { code: 1, stdout: '' })
 })
 
 t.test('a probe of a sidecar that is not there says so at once, as an exec probe wants it', async (t) => {

@@ -257,6 +257,34 @@ t.test(
   },
 )
 
+t.test(
+  'one that is configured again while its removal is under way hears nothing of how that fails',
+  async (t) => {
+    const gate = Promise.withResolvers<void>()
+    const rig = await rigOf(t, [one], {
+      places: {
+        unpublish: async () => {
+          await gate.promise
+          return await busy()
+        },
+      },
+    })
+    await rig.start()
+    // Neither waits for what hangs.
+    const away = rig.reload([three])
+    await settle()
+    const back = rig.reload([three, { ...one, secrets: ['a', 'b'] }])
+    await settle()
+    gate.resolve()
+    await Promise.all([away, back])
+    await eventually('the changed file', () => rig.puts.includes('one.json written') && rig.puts.length >= 3)
+    await rig.advance(10 * minute)
+    t.same(rig.map('one.json'), { a: 'CANARY-a', b: 'CANARY-b' })
+    t.same(rig.logged('file is not current'), [])
+    t.equal(rig.part.areCurrent, true)
+  },
+)
+
 t.test('what is to take the place of what cannot be removed waits for that', async (t) => {
   let isBusy = true
   const rig = await rigOf(t, [{ ...one, path: 'it' }], {

@@ -8,6 +8,8 @@ export interface StepOptions {
   readonly endAfter?: number
   /** Lets one step fail instead of being done, counted from 1. */
   readonly fail?: { readonly at: number; readonly code: string }
+  /** In place of what the system says of mounts. */
+  readonly mountOf?: Disk['mountOf']
   /** Called before each step, with the name of its operation. */
   readonly before?: (operation: string) => Promise<void> | void
 }
@@ -40,6 +42,7 @@ export class SteppedDisk implements AsyncDisposable {
       unlink: step('unlink', systemDisk.unlink),
       rmdir: step('rmdir', systemDisk.rmdir),
       statfs: systemDisk.statfs,
+      mountOf: this.#options.mountOf ?? systemDisk.mountOf,
       pause: async () => {},
     }
   }

@@ -7,6 +7,12 @@ export interface Health {
   readonly text: string
 }
 
+/** The lines of a probe (`answerProbe` of api/health.ts, without a query), as far as names of checks may be. */
+const form = /^(?:ok|\[[+-]\][a-z-]{1,50} (?:ok|failed)|(?:livez|startupz|readyz) check (?:passed|failed))$/
+/** More lines, or more bytes, no sidecar has to say. */
+const mostLines = 50
+const mostBytes = 4_096
+
 /**
  * Asks a probe of a sidecar.
  *
@@ -15,15 +21,17 @@ export interface Health {
  */
 export async function askHealth(options: ClientOptions, probe: string, timeoutMs: number): Promise<Health> {
   const answer = await createHealthClient(options, timeoutMs).get(`/${probe}`)
-  return { passed: answer.status === 200, text: textOf(answer) }
+  const lines = linesOf(answer)
+  if (lines !== undefined) return { passed: answer.status === 200, text: lines.join('\n') }
+  // A page of another program that took the port would fill the log that this goes to, and is no sidecar that is well.
+  const { code, detail } = problemOf(answer)
+  return { passed: false, text: `${detail} (${code})` }
 }
 
-function textOf(answer: Answer): string {
-  const isHealth = /^text\/plain\b/.test(answer.headers['content-type'] ?? '')
-  if (isHealth && (answer.status === 200 || answer.status === 503)) {
-    return answer.body.toString('utf8').trim()
-  }
-  // A page of another program that took the port would fill the log that this goes to.
-  const { code, detail } = problemOf(answer)
-  return `${detail} (${code})`
+/** Undefined where it is no answer of a probe. */
+function linesOf({ status, headers, body }: Answer): string[] | undefined {
+  const isText = /^text\/plain\b/.test(headers['content-type'] ?? '')
+  if (!isText || (status !== 200 && status !== 503) || body.length > mostBytes) return undefined
+  const lines = body.toString('utf8').trim().split('\n')
+  return lines.length <= mostLines && lines.every((line) => form.test(line)) ? lines : undefined
 }

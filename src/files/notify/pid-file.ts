@@ -1,4 +1,5 @@
 import { constants, type FileHandle, open } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import type { Clock } from '../../secrets/clock.ts'
 import { NotifyError } from './error.ts'
 
@@ -12,17 +13,23 @@ export interface PidFileOptions {
   readonly clock: Pick<Clock, 'setTimer'>
   /** In place of the file system's own. */
   readonly read?: (path: string) => Promise<string>
+  /** Those that are under way; of the whole process by default. */
+  readonly readings?: Readings
 }
+
+/** The end of each reading that is under way, by the resolved path: it never rejects. */
+export type Readings = Map<string, Promise<void>>
+
+/** Several notifications may name one file, and a changed configuration makes new ones while a reading hangs. */
+const ofProcess: Readings = new Map()
 
 /**
  * A file that holds the id of a process, read anew each time. It may lie on a share whose server does not answer: nothing
- * ends a system call that hangs there, so that it is left alone, and no second one is begun beside it, each of which
- * would take one of the few threads that all files of the sidecar are read and written by.
+ * ends a system call that hangs there, so that it is left alone, and no second one is begun beside it, whoever wants
+ * it: each would take one of the few threads that all files of the sidecar are read and written by.
  */
 export class PidFile {
   readonly #options: PidFileOptions
-  /** Ends with the reading that was begun last, and never rejects. */
-  #former: Promise<void> = Promise.resolve()
 
   constructor(options: PidFileOptions) {
     this.#options = options
@@ -34,19 +41,21 @@ export class PidFile {
    * @throws NotifyError, and the signal's reason as soon as that aborts
    */
   async text(signal: AbortSignal): Promise<string> {
-    const { path, timeout, clock, read = readBeginning } = this.#options
+    const { path, timeout, clock, read = readBeginning, readings = ofProcess } = this.#options
     signal.throwIfAborted()
     const { promise: late, reject } = Promise.withResolvers<never>()
     const timer = clock.setTimer(() => reject(tooLong(path, timeout)), timeout)
     const end = (): void => reject(signal.reason)
     signal.addEventListener('abort', end, { once: true })
     try {
-      await Promise.race([this.#former, late])
+      const place = resolve(path)
+      // Of those who wait the first begins the next one, for which the others wait.
+      for (let former = readings.get(place); former !== undefined; former = readings.get(place)) {
+        await Promise.race([former, late])
+      }
       const reading = read(path)
-      this.#former = reading.then(
-        () => {},
-        () => {},
-      )
+      const over = (): void => void readings.delete(place)
+      readings.set(place, reading.then(over, over))
       return await Promise.race([reading, late])
     } finally {
       timer.cancel()

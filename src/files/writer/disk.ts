@@ -5,6 +5,7 @@ import {
   mkdir,
   open,
   readdir,
+  readFile,
   readlink,
   rename,
   rmdir,
@@ -31,6 +32,8 @@ export interface Disk {
   unlink(path: string): Promise<void>
   rmdir(path: string): Promise<void>
   statfs(path: string): Promise<{ readonly type: number }>
+  /** Which mount a descriptor's file is reached through; undefined where the system does not tell. */
+  mountOf(fd: number): Promise<string | undefined>
   /** @param time in milliseconds */
   pause(time: number): Promise<unknown>
 }
@@ -46,5 +49,12 @@ export const systemDisk: Disk = {
   unlink,
   rmdir,
   statfs,
+  mountOf,
   pause: setTimeout,
+}
+
+/** Of the files in /proc/PID/fdinfo (proc(5)) Linux's own have it, those of gVisor have not. */
+async function mountOf(fd: number): Promise<string | undefined> {
+  const info = await readFile(`/proc/self/fdinfo/${fd}`, 'latin1').catch(() => '')
+  return /^mnt_id:\s*([0-9]+)$/m.exec(info)?.[1]
 }

@@ -24,6 +24,11 @@ export class Misplaced extends Error {
   }
 }
 
+/** What rename(2) would say of a mount point, for who sees it before. */
+export function mountPoint(): Misplaced {
+  return new Misplaced('it is a mount point', wholeVolume)
+}
+
 /** What is told to whoever runs the sidecar, for each code that the system is known to answer with. */
 interface Explained {
   readonly reason: WriteFailure
@@ -36,6 +41,8 @@ const room =
   'Make room, or give the volume more: a larger sizeLimit for an emptyDir; with medium: Memory it counts against the memory limit, too.'
 const writable =
   "Let the sidecar's user write to the folder: fsGroup in the pod's securityContext, or a runAsUser that the folder belongs to."
+/** What rename(2) needs. */
+const wholeVolume = 'Mount the volume at its folder and not at the file (no subPath).'
 const mounted = 'Mount a volume there (an emptyDir with medium: Memory), or create the folder.'
 
 const table: Readonly<Record<string, Explained>> = {
@@ -64,12 +71,12 @@ const table: Readonly<Record<string, Explained>> = {
   EBUSY: {
     reason: 'place',
     what: 'it is a mount point',
-    remedy: 'Mount the volume at its folder and not at the file (no subPath).',
+    remedy: wholeVolume,
   },
   EXDEV: {
     reason: 'place',
     what: 'it lies on another volume than its folder',
-    remedy: 'Mount the volume at its folder and not at the file (no subPath).',
+    remedy: wholeVolume,
   },
   EMFILE: {
     reason: 'io',

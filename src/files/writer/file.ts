@@ -5,6 +5,7 @@ import { codeOf, Misplaced } from './failure.ts'
 import { HeldFolder, openIfThere } from './held-folder.ts'
 import { createFile } from './new-file.ts'
 import { isSame } from './same.ts'
+import { removeTree } from './set.ts'
 import { temporariesOf } from './temporary.ts'
 
 /** A file is written beside its place under another name, and takes its place by rename(2): there is no moment between. */
@@ -55,11 +56,13 @@ export async function sweepFiles(folder: HeldFolder, name: string): Promise<numb
   let swept = 0
   for (const entry of await folder.list().catch(() => [])) {
     if (!temporaries.isLeftOver(entry.name)) continue
-    const remove = entry.isDirectory() ? folder.rmdir(entry.name) : folder.unlink(entry.name)
-    await remove.then(
-      () => (swept += 1),
-      () => {},
-    )
+    const isRemoved = entry.isDirectory()
+      ? await removeTree(folder, entry)
+      : await folder.unlink(entry.name).then(
+          () => true,
+          () => false,
+        )
+    if (isRemoved) swept += 1
   }
   return swept
 }

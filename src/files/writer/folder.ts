@@ -1,10 +1,10 @@
 import { basename, dirname } from 'node:path'
 import type { Ownership } from '../content.ts'
 import type { Disk } from './disk.ts'
-import { codeOf, Misplaced, Unfinished } from './failure.ts'
+import { codeOf, Unfinished } from './failure.ts'
 import { sweepFiles } from './file.ts'
 import { HeldFolder, openIfThere } from './held-folder.ts'
-import { current, type Found, lookInto, targetOf } from './links.ts'
+import { current, type Found, lookInto, refuseOccupied, targetOf } from './links.ts'
 import { isSameSet, removeTree, writeSet } from './set.ts'
 import { inside, temporariesOf } from './temporary.ts'
 import { type Tree, treeOf } from './tree.ts'
@@ -45,13 +45,7 @@ async function publishIn(
 ): Promise<'written' | 'unchanged'> {
   const found = await lookInto(folder)
   await sweep(folder, found)
-  const occupied = [...tree.keys()].find((name) => found.foreign.has(name))
-  if (occupied !== undefined) {
-    throw new Misplaced(
-      `${occupied} in it is not the sidecar's`,
-      'Remove it, or choose a folder that nobody else writes to.',
-    )
-  }
+  refuseOccupied(found, tree.keys())
   const missing = [...tree.keys()].filter((name) => !found.links.has(name))
   const stale = [...found.links].filter((name) => !tree.has(name))
   const isComplete = missing.length + stale.length === 0 && found.set !== undefined
@@ -110,7 +104,12 @@ async function replace(
 /** All files vanish at once, with the link to the current set. The folder itself stays: it may be a volume. */
 export async function unpublishFolder(disk: Disk, path: string): Promise<'removed' | 'absent'> {
   await using folder = await openIfThere(disk, path, { follow: false }).catch(noFolder)
-  if (folder === undefined) return 'absent'
+  if (folder === undefined) {
+    // A run that was killed may have been about to make it.
+    await using parent = await openIfThere(disk, dirname(path), { follow: true })
+    if (parent !== undefined) await sweepFiles(parent, basename(path))
+    return 'absent'
+  }
   const found = await lookInto(folder)
   if (found.hasCurrent) await folder.unlink(current)
   for (const name of found.links) await folder.unlink(name)

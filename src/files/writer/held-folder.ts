@@ -67,6 +67,11 @@ export class HeldFolder implements AsyncDisposable {
     return await this.#disk.open(this.at(name), O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
   }
 
+  /** Whatever is in it by that name, itself and not what a link there leads to, without reading it. */
+  async spot(name: string): Promise<OpenFile> {
+    return await this.#disk.open(this.at(name), onlyPlace | O_NOFOLLOW)
+  }
+
   /** A new file for nobody but us; fails where there is anything by that name, a link too. */
   async create(name: string): Promise<OpenFile> {
     return await this.#disk.open(this.at(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600)

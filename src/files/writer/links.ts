@@ -39,6 +39,17 @@ export async function lookInto(folder: HeldFolder): Promise<Found> {
   return { set, hasCurrent: target !== undefined, links, foreign, leftOver }
 }
 
+/** @throws Misplaced where what others put there has a name that is to be published */
+export function refuseOccupied({ foreign }: Found, names: Iterable<string>): void {
+  for (const name of names) {
+    if (!foreign.has(name)) continue
+    throw new Misplaced(
+      `${name} in it is not the sidecar's`,
+      'Remove it, or choose a folder that nobody else writes to.',
+    )
+  }
+}
+
 async function currentOf(folder: HeldFolder, entries: readonly Dirent[]): Promise<string | undefined> {
   const entry = entries.find(({ name }) => name === current)
   if (entry === undefined) return undefined

@@ -17,19 +17,29 @@ export interface FakeAnswer {
   readonly detail: string
 }
 
-/** Answers every request with `answer`, or with an empty list of secrets, or with a page in its place; over HTTPS where there are `tls` options. */
+/** Answers every request with `answer`, or as one that is well and has no secrets, or with a page in its place; over HTTPS where there are `tls` options. */
 export async function startFakeSidecar(
   t: Test,
   {
     answer,
     page,
+    type,
     tls,
-  }: { readonly answer?: FakeAnswer; readonly page?: string; readonly tls?: ServerOptions } = {},
+  }: {
+    readonly answer?: FakeAnswer
+    readonly page?: string
+    readonly type?: string
+    readonly tls?: ServerOptions
+  } = {},
 ): Promise<FakeSidecar> {
   const asked: IncomingHttpHeaders[] = []
   const listener: RequestListener = (request, response) => {
     asked.push(request.headers)
-    response.writeHead(answer?.status ?? 200).end(page ?? JSON.stringify(answer ?? { secrets: [] }))
+    const isHealthy = answer === undefined && page === undefined && request.url?.endsWith('z') === true
+    const contentType = isHealthy ? 'text/plain; charset=utf-8' : type
+    response
+      .writeHead(answer?.status ?? 200, contentType === undefined ? {} : { 'content-type': contentType })
+      .end(isHealthy ? 'ok' : (page ?? JSON.stringify(answer ?? { secrets: [] })))
   }
   const server = tls === undefined ? createServer(listener) : https.createServer(tls, listener)
   server.listen(0, '127.0.0.1')

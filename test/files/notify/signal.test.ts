@@ -118,6 +118,7 @@ t.test('a file on a share that does not answer', async (t) => {
         timeout: 5_000,
         clock,
         read: () => new Promise((resolve) => answers.push(resolve)),
+        readings: new Map(),
       },
     })
     const failure = (signal = new AbortController().signal): Promise<unknown> =>
@@ -157,6 +158,40 @@ t.test('a file on a share that does not answer', async (t) => {
     t.equal(await third, undefined)
     t.strictSame(sent, [4194302], 'what is there now, and once')
     t.equal(answers.length, 2)
+  })
+
+  t.test('is read once at a time, however many want it', async (t) => {
+    const clock = new VirtualClock()
+    const answers: ((text: string) => void)[] = []
+    const sent: number[] = []
+    // As each file's notifications have one of their own.
+    const tellers = ['/nfs/pids/app.pid', '/nfs/pids/app.pid', '/nfs/pids/../pids/app.pid'].map((path) =>
+      signalTeller({
+        signal: 'SIGHUP',
+        kill: (pid) => sent.push(pid),
+        pidFile: {
+          path,
+          timeout: 5_000,
+          clock,
+          read: () => new Promise((resolve) => answers.push(resolve)),
+        },
+      }),
+    )
+    const tellAll = (): Promise<PromiseSettledResult<void>[]> =>
+      Promise.allSettled(tellers.map((tell) => tell(change, new AbortController().signal)))
+    const late = tellAll()
+    await clock.advance(5_000)
+    for (const each of await late) t.match(each, { status: 'rejected', reason: { reason: 'timeout' } })
+    t.equal(answers.length, 1)
+    const next = tellAll()
+    for (let at = 0; at < 4; at += 1) {
+      await settle()
+      t.equal(answers.length, at + 1, 'one after the other')
+      answers[at]?.(`419430${at}`)
+    }
+    for (const each of await next) t.match(each, { status: 'fulfilled' })
+    t.strictSame(sent, [4194301, 4194302, 4194303])
+    t.equal(clock.pending, 0)
   })
 
   t.test('keeps no end waiting', async (t) => {

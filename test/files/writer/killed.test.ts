@@ -106,6 +106,16 @@ t.test('a folder that is removed vanishes at once, wherever the run ends', async
   }
 })
 
+t.test('a folder that a killed run was about to make is not left beside its place', async (t) => {
+  for (let steps = 0, isDone = false; !isDone; steps += 1) {
+    const folder = writerFolder(t)
+    const path = join(folder, 'secrets')
+    isDone = await isDoneWithin(steps, ({ disk }) => publish(path, folderOf({ a: 'CANARY a' }), after, disk))
+    await unpublish(path, 'folder')
+    t.strictSame(leftovers(folder, path, 'folder'), [], `after ${steps} steps`)
+  }
+})
+
 t.test('whatever is published in whatever order, and wherever runs end', async (t) => {
   const name = fc.constantFrom('a', 'b', 'c', 'db/p', 'db/q', 'db/deep/r')
   const text = fc.string({ maxLength: 20 }).map((end) => `CANARY${end}`)
