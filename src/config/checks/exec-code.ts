@@ -61,6 +61,8 @@ function readScript({ flags, code, script = aScript }: Grammar): Reader {
   }
 }
 
+const assignment = /^[A-Za-z_]\w*=/
+
 /** Flags, options with a value, variables; then a program, which may be another of these. */
 function readLauncher(flags: RegExp, valued: RegExp, operands = 0): Reader {
   return (command, at) => {
@@ -68,9 +70,11 @@ function readLauncher(flags: RegExp, valued: RegExp, operands = 0): Reader {
     for (; index < command.length; index++) {
       const part = command[index] ?? ''
       if (valued.test(part)) index += 1
-      else if (!flags.test(part) && !/^[A-Za-z_]\w*=/.test(part)) break
+      else if (!flags.test(part) && !assignment.test(part)) break
     }
     if (command[index] === '--') index += 1
+    // `env` takes them there too, and nobody has a program of such a name.
+    while (assignment.test(command[index] ?? '')) index += 1
     index += operands
     if ((command[index] ?? '-').startsWith('-')) return untold(command)
     return { plain: index + 1, next: isRunner(command[index] ?? '') ? index : index + 1 }

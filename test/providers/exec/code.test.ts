@@ -81,3 +81,8 @@ t.test('where a command passes, no real shell or launcher runs the key', (t) => 
   t.ok(passed > 30, `${passed} were run`)
   t.end()
 })
+
+t.test('what once ran the key is told', async (t) => {
+  t.equal(codeArgument(['env', '--', 'A=b', '{key}']), 3)
+  t.equal(codeArgument(['env', '-i', '--', 'A=b', 'C=d', 'true', '{key}']), undefined)
+})
