@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { fewAtOnce } from '../../src/access/few-at-once.ts'
+import fc from '../support/property.ts'
 import { settle } from '../support/virtual-clock.ts'
 
 t.test('so many run at once, in the order in which they came, whichever end first or fail', async (t) => {

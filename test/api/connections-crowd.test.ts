@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
-import fc from 'fast-check'
 import t from 'tap'
 import { Connection, Crowd } from '../../src/api/crowd.ts'
+import fc from '../support/property.ts'
 
 t.test(
   'whatever comes, moves and goes, each crowd has its connections in the order of their coming',

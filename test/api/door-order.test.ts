@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Callers } from '../../src/access/callers.ts'
 import { accessConfig, callersRig, tokenOf } from '../access/support/callers.ts'
+import fc from '../support/property.ts'
 import { settle } from '../support/virtual-clock.ts'
 import { raw, request } from './support/client.ts'
 import { answered } from './support/held-back.ts'

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { sealed, unsealed } from '../../src/api/event-ids.ts'
+import fc from '../support/property.ts'
 
 const ids = fc
   .tuple(fc.integer({ min: 0, max: 2 ** 48 - 1 }), fc.integer({ min: 0, max: 1e15 - 1 }))

@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import t from 'tap'
+import fc from '../support/property.ts'
 import { raw } from './support/client.ts'
 import { createWorld } from './support/world.ts'
 

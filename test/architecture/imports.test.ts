@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { fileCircles, roomCircles } from '../support/imports/circles.ts'
@@ -27,3 +27,17 @@ t.test('every import keeps the rules of who may import whom', async (t) => none(
 t.test('no files import each other in a circle', async (t) => none(t, fileCircles(edges)))
 
 t.test('no rooms import each other in a circle, not even for types', async (t) => none(t, roomCircles(edges)))
+
+t.test('tests take fast-check with its one seed', async (t) => {
+  const test = join(import.meta.dirname, '..')
+  const found = globSync('**/*.ts', { cwd: test }).filter(
+    (file) =>
+      file !== join('support', 'property.ts') &&
+      / from 'fast-check'/.test(readFileSync(join(test, file), 'utf8')),
+  )
+  none(
+    t,
+    // This line is one of them.
+    found.filter((file) => file !== join('architecture', 'imports.test.ts')),
+  )
+})

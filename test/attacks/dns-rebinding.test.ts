@@ -2,9 +2,10 @@
  * The attack: DNS rebinding. The name of a page is made to resolve to 127.0.0.1 once the page is loaded; to the browser,
  * what answers there is of the page's own origin, and the page may read it and set any header. Only Host tells.
  */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { createWorld } from '../api/support/world.ts'
+import fc from '../support/property.ts'
 import { outcomes, requestText, speak } from '../support/raw-http.ts'
 
 const misdirected = ['421 SIDEKEEP_HOST_NOT_ALLOWED']

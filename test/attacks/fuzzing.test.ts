@@ -3,12 +3,13 @@
  * sockets. What is answered is HTTP, an error is a problem document, nobody gets a value who has no right to it, and the
  * next caller is served.
  */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { accessConfig, callersRig, tokenOf } from '../access/support/callers.ts'
 import type { World } from '../api/support/world.ts'
 import { createWorld } from '../api/support/world.ts'
 import { traceOfCanary } from '../support/canary-trace.ts'
+import fc from '../support/property.ts'
 import { answersIn, requestText, speak } from '../support/raw-http.ts'
 
 const values = { 'db-password': 'CANARY-db-password-1', 'web/cookie': 'CANARY-cookie-1' }

@@ -2,10 +2,11 @@
  * The attack: header floods. Requests with very many headers, very long ones, or the same one again and again, to fill
  * memory, to spend time, or to push a header that a check looks for out of the part that is looked at.
  */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { maxHeaderSize } from '../../src/api/server-options.ts'
 import { createWorld } from '../api/support/world.ts'
+import fc from '../support/property.ts'
 import { answersIn, outcomeOf, requestText, speak } from '../support/raw-http.ts'
 
 const line = 'GET /v1/secrets/db-password HTTP/1.1'

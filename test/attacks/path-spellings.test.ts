@@ -1,8 +1,9 @@
 /**
  * The attack: path tricks, those that nobody has thought of yet. See path-tricks.test.ts for those that are known.
  */
-import fc from 'fast-check'
+
 import t from 'tap'
+import fc from '../support/property.ts'
 import { answersIn, speak } from '../support/raw-http.ts'
 import { isInside, limited, outside, requestsFor, tells, worldOf } from './support/limited.ts'
 

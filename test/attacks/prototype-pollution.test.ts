@@ -5,7 +5,6 @@
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { ConfigError, type Loaded, parseConfig } from '../../src/config/load.ts'
 import { redactConfig } from '../../src/config/redacted.ts'
@@ -16,6 +15,7 @@ import { answer, startBackend } from '../support/backend.ts'
 import { canaryGuard } from '../support/canary.ts'
 import { ask } from '../support/e2e-http.ts'
 import { folderOf } from '../support/process-sidecar.ts'
+import fc from '../support/property.ts'
 
 /** Names that objects inherit. */
 const inherited = ['constructor', 'toString', 'valueOf', 'hasOwnProperty', 'isPrototypeOf']

@@ -5,10 +5,10 @@
  */
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { limitOf, type StartedProxy, startProxy } from '../proxy/support/proxy.ts'
 import { type StrictUpstream, startStrict } from '../proxy/support/strict-upstream.ts'
+import fc from '../support/property.ts'
 import { answersIn } from '../support/raw-http.ts'
 
 interface World extends StartedProxy {

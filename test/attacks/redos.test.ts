@@ -2,9 +2,10 @@
  * The attack: ReDoS. A name, chosen by the caller, that takes very long to be held against the patterns of an allow-list
  * or of a rule. A pattern such as `a*a*a*b`, made a regular expression, backtracks over all ways to split the name.
  */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { anyOf, globOf } from '../../src/secrets/glob.ts'
+import fc from '../support/property.ts'
 
 /** The classic: as many stars as a pattern of 256 bytes can have, none of which finds its end. */
 const worst = (stars: number): string => `${'a*'.repeat(stars)}b`

@@ -2,10 +2,11 @@
  * The attack: request smuggling. Somebody who may choose the body of a request, but not its headers, hides a whole second
  * request in it, and frames the first so that the server ends it earlier than its sender meant (RFC 9112, section 11.2).
  */
-import fc from 'fast-check'
+
 import t from 'tap'
 import type { World } from '../api/support/world.ts'
 import { createWorld } from '../api/support/world.ts'
+import fc from '../support/property.ts'
 import { answersIn, outcomeOf, requestText, speak } from '../support/raw-http.ts'
 
 const token = 'X-Sidekeep-Request: true'

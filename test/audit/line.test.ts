@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { gapLine, lineOf, longestText, typed } from '../../src/audit/line.ts'
+import fc from '../support/property.ts'
 
 const time = '2026-11-22T15:47:00.000Z'
 const access = {

@@ -1,7 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to variables are what is tested.
-import fc from 'fast-check'
+
 import t from 'tap'
 import { ConfigError, type Loaded } from '../../src/config/load.ts'
+import fc from '../support/property.ts'
 import { parse, smallest } from './helpers.ts'
 
 /** Loads, or throws the one error that loading may throw. */

@@ -1,7 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to variables are what is tested.
-import fc from 'fast-check'
+
 import t from 'tap'
 import { interpolate } from '../../src/config/interpolate.ts'
+import fc from '../support/property.ts'
 
 const env = { HOST: 'backend.test', EMPTY: '', NESTED: '${HOST}' }
 const value = (text: string): string => interpolate(text, env).value

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { formatListen, isLoopback, type Listen, overlaps, parseListen } from '../../src/config/listen.ts'
+import fc from '../support/property.ts'
 
 function listen(text: string): Listen {
   const parsed = parseListen(text)

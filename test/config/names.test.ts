@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { isKey, isRuleName, secretNamePattern } from '../../src/config/names.ts'
 import { isPattern, isSecretName } from '../../src/secrets/rules.ts'
+import fc from '../support/property.ts'
 
 t.test('names that are paths, texts and patterns are names', async (t) => {
   const names = [

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import * as quantities from '../../src/config/quantities.ts'
+import fc from '../support/property.ts'
 
 const { parseDuration, formatDuration, parseSize, formatSize, parseRate, formatRate } = quantities
 

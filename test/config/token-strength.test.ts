@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import fc from 'fast-check'
 import t from 'tap'
 import { weaknessOf } from '../../src/config/token-strength.ts'
+import fc from '../support/property.ts'
 
 /** The marker itself counts for nothing: it is what every token of the tests begins with. */
 const canary = 'CANARY-'

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { WriteError } from '../../src/files/content.ts'
 import { publish } from '../../src/files/writer/publish.ts'
 import { fetched, ListBackend, unavailable } from '../support/heart-backend.ts'
 import { second } from '../support/heart-rig.ts'
+import fc from '../support/property.ts'
 import { roomRig } from './support/room-rig.ts'
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f']

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { judge, quotaOf } from '../../src/limits/gcra.ts'
+import fc from '../support/property.ts'
 
 /** The same law, said otherwise: a bucket of `burst` tokens, filled with one each interval. Exact, in whole ticks. */
 class Bucket {

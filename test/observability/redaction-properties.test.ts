@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { LiveValues } from '../../src/observability/redaction/live-values.ts'
+import fc from '../support/property.ts'
 
 const settings = { numRuns: 400 }
 

@@ -1,7 +1,8 @@
 /** Another spelling of a path is no way around a limit. */
-import fc from 'fast-check'
+
 import t from 'tap'
 import { pathMatcher, plainPath } from '../../src/proxy/limits/matching.ts'
+import fc from '../support/property.ts'
 import { limitOf, startProxy } from './support/proxy.ts'
 import { connectTo, exchange } from './support/raw-client.ts'
 import { startEcho } from './support/upstream.ts'

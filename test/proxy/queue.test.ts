@@ -1,8 +1,8 @@
 /** How many requests the application has at once, and who waits. */
 import { once } from 'node:events'
 import type { Socket } from 'node:net'
-import fc from 'fast-check'
 import t, { type Test } from 'tap'
+import fc from '../support/property.ts'
 import { settle } from '../support/virtual-clock.ts'
 import { configOf, limitOf, type ProxyOptions, type StartedProxy, startProxy } from './support/proxy.ts'
 import { connectTo, type RawClient } from './support/raw-client.ts'

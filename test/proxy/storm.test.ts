@@ -1,8 +1,8 @@
 /** What is left when many clients have behaved in every way there is. */
 import { once } from 'node:events'
 import type { Server } from 'node:net'
-import fc from 'fast-check'
 import t from 'tap'
+import fc from '../support/property.ts'
 import { settle } from '../support/virtual-clock.ts'
 import { startProxy } from './support/proxy.ts'
 import { connectTo, type RawClient } from './support/raw-client.ts'

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { script } from '../../src/proxy/limits/redis/script.ts'
 import { Keyspace } from '../support/fake-redis-keyspace.ts'
+import fc from '../support/property.ts'
 import type { RealRedis } from './server.ts'
 
 /** Intervals so long that no key expires meanwhile: Redis expires by its own clock, whatever the script is told. */

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import t from 'tap'
 import type { BreakerCause } from '../../src/secrets/breaker.ts'
 import { Breaker } from '../../src/secrets/breaker.ts'
@@ -8,6 +7,7 @@ import { ProviderError } from '../../src/secrets/provider.ts'
 import type { Verdict } from '../../src/secrets/verdict.ts'
 import { verdictOf } from '../../src/secrets/verdict.ts'
 import { hour, minute, second } from '../support/heart-rig.ts'
+import fc from '../support/property.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 type Said = Verdict['said']

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { pickField } from '../../src/secrets/field.ts'
+import fc from '../support/property.ts'
 
 t.test('the examples of RFC 6901, section 5', (t) => {
   const document = `{

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { anyOf, globOf } from '../../src/secrets/glob.ts'
+import fc from '../support/property.ts'
 
 t.test('a name is itself alone', async (t) => {
   const matches = globOf('db-password')

@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Meetings } from '../../src/secrets/meetings.ts'
 import type { Provider } from '../../src/secrets/provider.ts'
 import type { Answer } from '../support/heart-backend.ts'
 import { fetched, unavailable } from '../support/heart-backend.ts'
 import { createRig, hour, minute, ruleOf, second } from '../support/heart-rig.ts'
+import fc from '../support/property.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'
 
 const sourceOf = (batchSize: number) => ({ batch: { batchSize } })

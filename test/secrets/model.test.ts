@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { longestRecovery } from '../../src/secrets/backoff.ts'
 import type { Random } from '../../src/secrets/clock.ts'
 import type { Behaviour } from '../support/heart-model.ts'
 import { ModelBackend } from '../support/heart-model.ts'
 import { createRig, minute, ruleOf, second } from '../support/heart-rig.ts'
+import fc from '../support/property.ts'
 import { settle, VirtualClock } from '../support/virtual-clock.ts'
 
 const times = { refreshMs: 10 * second, maxStaleMs: minute }

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import t from 'tap'
 import type { CallLimits, Urgency } from '../../src/secrets/ask.ts'
 import type { Place } from '../../src/secrets/permits.ts'
 import { nowhere, Permits } from '../../src/secrets/permits.ts'
 import { StormClock } from '../support/heart-clock.ts'
+import fc from '../support/property.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 const ample: CallLimits = { maxCallsPerSecond: 1_000_000, maxConcurrentCalls: 1_000, maxQueuedCalls: 1_000 }

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Rendition } from '../../src/secrets/rendition.ts'
 import { Secret, SecretValue } from '../../src/secrets/secret.ts'
+import fc from '../support/property.ts'
 
 const fetchedAt = Date.UTC(2026, 0, 2, 3, 4, 5, 678)
 

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { isSecretName, Rules } from '../../src/secrets/rules.ts'
 import { ruleOf } from '../support/heart-rig.ts'
+import fc from '../support/property.ts'
 
 t.test('a declared name beats every pattern, and the most specific pattern the others', (t) => {
   const rules = new Rules([

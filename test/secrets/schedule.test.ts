@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Schedule } from '../../src/secrets/schedule.ts'
 import { NamedJobs } from '../support/named-jobs.ts'
+import fc from '../support/property.ts'
 import { VirtualClock } from '../support/virtual-clock.ts'
 
 t.test('jobs run in the order of their times, each at its own or a little later', async (t) => {

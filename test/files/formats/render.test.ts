@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { parseEnv } from 'node:util'
-import fc from 'fast-check'
 import t from 'tap'
 import { parse } from 'yaml'
 import type { FileConfig, FileFormat } from '../../../src/config/schema.ts'
 import { type FileSecret, FormatError } from '../../../src/files/content.ts'
 import { renderContent } from '../../../src/files/formats/render.ts'
 import { SecretValue } from '../../../src/secrets/secret.ts'
+import fc from '../../support/property.ts'
 
 type Spec = Pick<FileConfig, 'format' | 'template' | 'keys'>
 

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
-import fc from 'fast-check'
 import t from 'tap'
 import { NotifyError } from '../../../src/files/notify/error.ts'
 import { Telling } from '../../../src/files/notify/telling.ts'
+import fc from '../../support/property.ts'
 import { settle, VirtualClock } from '../../support/virtual-clock.ts'
 import type { Told } from './support.ts'
 

@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import * as fc from 'fast-check'
 import t from 'tap'
 import type { Content } from '../../../src/files/content.ts'
 import { publish, sweepLeftovers, unpublish } from '../../../src/files/writer/publish.ts'
+import fc from '../../support/property.ts'
 import { Ended, SteppedDisk } from '../../support/writer-disk.ts'
 import {
   expected,

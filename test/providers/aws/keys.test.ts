@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { parameterName, parseParameterKey } from '../../../src/providers/aws/parameter-key.ts'
 import { literalPrefixes } from '../../../src/providers/aws/prefixes.ts'
 import { isNamed, parseSecretKey } from '../../../src/providers/aws/secret-key.ts'
+import fc from '../../support/property.ts'
 
 const chars = (alphabet: string, min: number, max: number): fc.Arbitrary<string> =>
   fc.string({ unit: fc.constantFrom(...alphabet), minLength: min, maxLength: max })

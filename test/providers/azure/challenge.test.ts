@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { ForeignChallenge, readChallenge } from '../../../src/providers/azure/challenge.ts'
 import { tenantId } from '../../support/fake-azure-entra.ts'
+import fc from '../../support/property.ts'
 import { failureOf, leaksNothing, signal, text } from '../conformance.ts'
 import { azure } from './support.ts'
 

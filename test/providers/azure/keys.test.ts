@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { parseId, parseKey, secretPath } from '../../../src/providers/azure/key.ts'
 import { versionId } from '../../support/fake-azure-vault.ts'
+import fc from '../../support/property.ts'
 import { failureOf, leaksNothing, signal, text } from '../conformance.ts'
 import { azure } from './support.ts'
 

@@ -1,13 +1,13 @@
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import t from 'tap'
 import { numberOf, oidOf, partsOf, readElement } from '../../../src/providers/azure/pkcs12/der.ts'
 import { Budget, pkcs12Key } from '../../../src/providers/azure/pkcs12/derive.ts'
 import { pemOfPkcs12 } from '../../../src/providers/azure/pkcs12/pem.ts'
 import { decryptRc2 } from '../../../src/providers/azure/pkcs12/rc2.ts'
 import { Malformed } from '../../../src/providers/shared/malformed.ts'
+import fc from '../../support/property.ts'
 
 const folder = join(import.meta.dirname, '../../support/fixtures/pkcs12')
 const fixture = (name: string): Buffer => readFileSync(join(folder, name))

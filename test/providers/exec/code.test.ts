@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import t from 'tap'
 import { codeArgument } from '../../../src/config/checks/exec-code.ts'
+import fc from '../../support/property.ts'
 
 /** What real programs make of a key that is at once a command, a script, and the path of a program. */
 t.test('where a command passes, no real shell or launcher runs the key', (t) => {

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { Command } from '../../../src/providers/exec/command.ts'
+import fc from '../../support/property.ts'
 import { signal, text } from '../conformance.ts'
 import { execProvider } from './support.ts'
 

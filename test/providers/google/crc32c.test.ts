@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { crc32c } from '../../../src/providers/google/crc32c.ts'
+import fc from '../../support/property.ts'
 
 t.test('the checksums of RFC 3720, appendix B.4, are those of its examples', async (t) => {
   const ascending = Buffer.from(Array.from({ length: 32 }, (_, byte) => byte))

@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { parsePattern } from '../../../src/providers/google/key.ts'
 import { filterFor } from '../../../src/providers/google/list.ts'
 import { googleError, startFakeGoogle } from '../../support/fake-google.ts'
+import fc from '../../support/property.ts'
 import { leaksNothing, signal } from '../conformance.ts'
 import { googleProvider } from './support.ts'
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { parentName, parseKey, parseListedName, parsePattern } from '../../../src/providers/google/key.ts'
+import fc from '../../support/property.ts'
 
 const own = { project: undefined, location: undefined, version: 'latest' }
 

@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { parseKey } from '../../../src/providers/kubernetes/key.ts'
 import { ProviderError } from '../../../src/secrets/provider.ts'
 import { answer } from '../../support/backend.ts'
 import { startKubernetes } from '../../support/fake-kubernetes.ts'
+import fc from '../../support/property.ts'
 import { bytes, leaksNothing, signal, text } from '../conformance.ts'
 import { kubernetesProvider } from './support.ts'
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { encodedPart, parseKey } from '../../../src/providers/onepassword/key.ts'
+import fc from '../../support/property.ts'
 
 const title = fc
   .oneof(

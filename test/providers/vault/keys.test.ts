@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { encodePath, parseKey } from '../../../src/providers/vault/path.ts'
 import { startFakeVault } from '../../support/fake-vault.ts'
 import { envelope, type FakeAnswer, type FakeRequest } from '../../support/fake-vault-answer.ts'
+import fc from '../../support/property.ts'
 import { leaksNothing } from '../conformance.ts'
 import { one, value, withToken } from './support.ts'
 

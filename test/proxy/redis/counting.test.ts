@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { quotaOf } from '../../../src/limits/gcra.ts'
 import { storedLimits } from '../../../src/proxy/limits/limiter.ts'
@@ -6,6 +5,7 @@ import { MemoryStore } from '../../../src/proxy/limits/memory-store.ts'
 import { intervalInTicks } from '../../../src/proxy/limits/redis/script.ts'
 import type { Demand } from '../../../src/proxy/limits/store.ts'
 import { FakeRedis } from '../../support/fake-redis.ts'
+import fc from '../../support/property.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 import { asker, limit, open, passes, redisConfig, rig } from '../support/redis-store.ts'
 

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import t from 'tap'
 import type { Provider } from '../../../src/secrets/provider.ts'
 import { parseTemplate } from '../../../src/secrets/template/parse.ts'
@@ -11,6 +10,7 @@ import {
   unavailable,
 } from '../../support/heart-backend.ts'
 import { createRig, minute, ruleOf } from '../../support/heart-rig.ts'
+import fc from '../../support/property.ts'
 import { VirtualClock } from '../../support/virtual-clock.ts'
 
 /** What happens next: the backend rotates, breaks in some way or is mended; somebody refreshes; time passes. */

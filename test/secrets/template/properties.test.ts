@@ -1,8 +1,8 @@
-import fc from 'fast-check'
 import t from 'tap'
 import { SecretValue } from '../../../src/secrets/secret.ts'
 import { escapeTemplate, parseTemplate, TemplateError } from '../../../src/secrets/template/parse.ts'
 import { type PartValue, renderTemplate } from '../../../src/secrets/template/render.ts'
+import fc from '../../support/property.ts'
 
 const text = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 30 }),

@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { hour, minute, second } from '../heart-rig.ts'
+import fc from '../property.ts'
 
 /** What a backend makes of one key. */
 export type Behaviour =

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import type { Rule } from '../../../src/secrets/rules.ts'
 import { hour, minute, second } from '../heart-rig.ts'
+import fc from '../property.ts'
 import { keys } from './behaviour.ts'
 import type { Limits } from './ledger.ts'
 import type { Kind, ModelProviderOptions } from './model-provider.ts'

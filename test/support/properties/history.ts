@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import type { Random } from '../../../src/secrets/clock.ts'
 import { inWords, minute, second } from '../heart-rig.ts'
+import fc from '../property.ts'
 import { settle } from '../virtual-clock.ts'
 import { paceOf, recover, stayCalm } from './recovery.ts'
 import type { History, Mix, Step } from './steps.ts'

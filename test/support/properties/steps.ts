@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import { day, hour, minute, second } from '../heart-rig.ts'
+import fc from '../property.ts'
 import type { Behaviour, Whole } from './behaviour.ts'
 import { behaviour, keys, lacking, leased, whole } from './behaviour.ts'
 import type { Configuration, Edit, ProviderName } from './configuration.ts'

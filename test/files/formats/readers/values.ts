@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: what looks like a reference to a variable is a value here.
 /** Values and names that readers are known to stumble over, and any others; the same at every run. */
-import fc from 'fast-check'
+import fc from '../../../support/property.ts'
 
 const seed = 20_240_229
 
