@@ -36,29 +36,30 @@ export interface NotReady {
 
 export type Limits = Pick<ContainerOptions, 'memory' | 'cpus'>
 
+/** What a sidecar has to fetch before it is ready: all secrets, or one. */
+export type Held = 'all' | 'one'
+
 export class Scene {
-  readonly #configuration: string
+  readonly #configurations: Readonly<Record<Held, string>>
   readonly #close: () => void
 
-  private constructor(configuration: string, close: () => void) {
-    this.#configuration = configuration
+  private constructor(configurations: Readonly<Record<Held, string>>, close: () => void) {
+    this.#configurations = configurations
     this.#close = close
   }
 
   /** @param folder - of this run */
   static async open(folder: string): Promise<Scene> {
-    const provider = await startRotatingProvider(secrets, changing)
-    const configuration = join(folder, 'etc')
-    mkdirSync(configuration)
-    writeFileSync(
-      join(configuration, 'sidekeep.yaml'),
-      `api: { listen: "127.0.0.1:0" }
-providers: { p: { type: http, url: "${provider.url}", maxBody: 4MiB } }
-secrets: { "*": { provider: p, refresh: 5s, required: true } }
-log: { format: json }
-`,
-    )
-    return new Scene(configuration, () => provider.stop())
+    const all = await startRotatingProvider(secrets, changing)
+    const one = await startRotatingProvider(1, 0)
+    const configurations = {
+      all: configured(join(folder, 'all'), all.url),
+      one: configured(join(folder, 'one'), one.url),
+    }
+    return new Scene(configurations, () => {
+      all.stop()
+      one.stop()
+    })
   }
 
   close(): void {
@@ -66,10 +67,10 @@ log: { format: json }
   }
 
   /** Runs the image's sidecar until it is ready. The container is the caller's to remove. */
-  async sidecar(image: Image, limits: Limits): Promise<Ready | NotReady> {
+  async sidecar(image: Image, limits: Limits, held: Held = 'all'): Promise<Ready | NotReady> {
     const container = await Container.create({
       image: image.tag,
-      configuration: this.#configuration,
+      configuration: this.#configurations[held],
       ...limits,
     })
     let api = ''
@@ -85,7 +86,7 @@ log: { format: json }
     const container = await Container.create({
       image: image.tag,
       command,
-      configuration: this.#configuration,
+      configuration: this.#configurations.all,
       ...limits,
     })
     try {
@@ -96,6 +97,20 @@ log: { format: json }
       await container.remove()
     }
   }
+}
+
+/** Makes the folder that is mounted. */
+function configured(folder: string, url: string): string {
+  mkdirSync(folder)
+  writeFileSync(
+    join(folder, 'sidekeep.yaml'),
+    `api: { listen: "127.0.0.1:0" }
+providers: { p: { type: http, url: "${url}", maxBody: 4MiB } }
+secrets: { "*": { provider: p, refresh: 5s, required: true } }
+log: { format: json }
+`,
+  )
+  return folder
 }
 
 /** Seconds past the load's end in which the last answers may come. */
