@@ -1,6 +1,6 @@
 /** What the measurements need of the machine. */
-import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { isExecutable } from '../support/executable.ts'
 
 /** By the name of the program, the Debian package that has it. */
 const packages: Readonly<Record<string, string>> = {
@@ -32,13 +32,4 @@ export function demandMachine(): void {
   }
   if (missing.length > 0)
     throw new Error(`the images cannot be measured here; missing: ${missing.join('; ')}`)
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,6 +1,6 @@
 /** Programs of the system that the benchmark runs: where they are, and how one gets them. */
-import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { isExecutable } from '../support/executable.ts'
 
 /** By the name of the program, the Debian package that has it. */
 const packages = {
@@ -32,14 +32,5 @@ export function locate(program: Program): string {
 export class Missing extends Error {
   constructor(program: Program) {
     super(`\`${program}\` is not installed (Debian: \`apt-get install ${packages[program]}\`)`)
-  }
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, constants.X_OK)
-    return true
-  } catch {
-    return false
   }
 }

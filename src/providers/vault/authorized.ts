@@ -20,12 +20,15 @@ export interface Asked extends Omit<VaultRequest, 'token'> {
   readonly whenDenied?: string
 }
 
+/** As much of a session as a request wants. */
+export type Credential = Pick<Session, 'token' | 'refused' | 'refusedAgain' | 'describeDead'>
+
 /** Requests with the token of a session: once more with another one where it is refused. */
 export class Authorized {
   readonly client: VaultClient
-  readonly #session: Session
+  readonly #session: Credential
 
-  constructor(client: VaultClient, session: Session) {
+  constructor(client: VaultClient, session: Credential) {
     this.client = client
     this.#session = session
   }

@@ -2,7 +2,6 @@ import t from 'tap'
 import { Authorized } from '../../../src/providers/vault/authorized.ts'
 import { VaultClient } from '../../../src/providers/vault/client.ts'
 import { Mounts } from '../../../src/providers/vault/mounts.ts'
-import type { Session } from '../../../src/providers/vault/session.ts'
 import { systemClock } from '../../../src/secrets/clock.ts'
 import { startFakeVault } from '../../support/fake-vault.ts'
 import { envelope } from '../../support/fake-vault-answer.ts'
@@ -317,8 +316,9 @@ t.test('with a configured version only a mount that was read is kept', async (t)
   const token = source(vault.token({ ttl: 0, policy: everything }))
   const client = new VaultClient(configOf(vault.url, { auth: { token } }), context(t))
   t.teardown(() => client.close())
-  const session = { token: () => Promise.reject(new Error('nothing is asked')) }
-  const mounts = new Mounts(new Authorized(client, session as unknown as Session), systemClock, 2)
+  const nothing = () => Promise.reject(new Error('nothing is asked'))
+  const session = { token: nothing, refused: nothing, refusedAgain: nothing, describeDead: () => 'nothing' }
+  const mounts = new Mounts(new Authorized(client, session), systemClock, 2)
   const mount = await mounts.of('kv/app', signal())
   t.not(await mounts.of('kv/app', signal()), mount)
   mounts.wasRead(mount)
